@@ -1,0 +1,90 @@
+/**
+ * Finds a WebGPU adapter for Node: Dawn (npm package `webgpu`) on a real GPU first, then on any software
+ * Vulkan driver that Dawn accepts, then on the SwiftShader inside `@sparticuz/chromium`.
+ */
+import { constants } from 'node:os';
+import { DeviceError } from '../../engine/errors.js';
+import { bundledChromiumRunsHere, unpackSwiftShader } from './bundled-chromium.js';
+
+export interface NodeGpu {
+  gpu: GPU;
+  adapter: GPUAdapter;
+  /** True for a CPU implementation (SwiftShader, llvmpipe, WARP): correct, and slow. */
+  software: boolean;
+}
+
+export interface NodeGpuOptions {
+  /** 'auto' (default): a real GPU first. 'software': the bundled SwiftShader even where there is a GPU. */
+  adapter?: 'auto' | 'software';
+  /** Dawn toggles such as 'disable-dawn-features=timestamp_quantization'. */
+  dawnFlags?: readonly string[];
+}
+
+/** RTLD_NODELETE: keep the library loaded although Node finds no module in it. */
+const RTLD_NODELETE = 0x1000;
+
+/** Without it Dawn rounds timestamps to multiples of 65,536 ns, longer than many kernels run. */
+const DEFAULT_FLAGS = ['disable-dawn-features=timestamp_quantization'];
+
+async function requestAdapter(flags: readonly string[]): Promise<{ gpu: GPU; adapter: GPUAdapter } | null> {
+  const { create, globals } = await import('webgpu');
+  Object.assign(globalThis, globals);
+  const gpu = create([...flags]) as GPU;
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  return adapter ? { gpu, adapter } : null;
+}
+
+/** True when the adapter's own description names a CPU implementation. */
+export function isSoftwareAdapter(adapter: GPUAdapter): boolean {
+  const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
+  return (
+    isFallbackAdapter === true ||
+    /swiftshader|llvmpipe|lavapipe|software|microsoft basic|warp/i.test(`${vendor} ${architecture} ${device} ${description}`)
+  );
+}
+
+/**
+ * Loads a shared library for good.
+ * @returns false when the library is not there.
+ */
+function loadLibrary(file: string): boolean {
+  const { RTLD_NOW, RTLD_GLOBAL } = constants.dlopen;
+  try {
+    process.dlopen({ exports: {} }, file, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+  } catch (error) {
+    // A plain library registers no Node module: Node throws, and it stays loaded, which is what Dawn needs.
+    return !/cannot open shared object/.test(String(error));
+  }
+  return true;
+}
+
+async function useSwiftShader(): Promise<void> {
+  const { icdFile, loader } = await unpackSwiftShader();
+  process.env.VK_DRIVER_FILES = icdFile;
+  process.env.VK_ICD_FILENAMES = icdFile;
+  loadLibrary(loader);
+}
+
+/**
+ * The best adapter of this machine.
+ * @throws {DeviceError} when there is none, with what to install.
+ */
+export async function findNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu> {
+  const flags = [...DEFAULT_FLAGS, ...(options.dawnFlags ?? [])];
+  // Without a Vulkan loader Dawn on Linux finds nothing and prints a warning: do not even ask.
+  const canHaveGpu = process.platform !== 'linux' || loadLibrary('libvulkan.so.1');
+  if (options.adapter !== 'software' && canHaveGpu) {
+    const found = await requestAdapter(flags);
+    if (found) return { ...found, software: isSoftwareAdapter(found.adapter) };
+  }
+  if (bundledChromiumRunsHere()) {
+    await useSwiftShader();
+    const found = await requestAdapter(flags);
+    if (found) return { ...found, software: true };
+  }
+  throw new DeviceError(
+    `No WebGPU adapter was found on this machine (${process.platform} ${process.arch}): expected a GPU with a Vulkan, ` +
+      'Metal or Direct3D 12 driver, or Linux x64, where a software adapter comes with the npm packages. ' +
+      'Install or update the graphics driver, or run `npm ci` again if node_modules is incomplete.',
+  );
+}
