@@ -3,6 +3,7 @@
  * Vulkan driver that Dawn accepts, then on the SwiftShader inside `@sparticuz/chromium`.
  */
 import { constants } from 'node:os';
+import { isSoftwareAdapter } from '../../engine/device.js';
 import { DeviceError } from '../../engine/errors.js';
 import { bundledChromiumRunsHere, unpackSwiftShader } from './bundled-chromium.js';
 
@@ -32,15 +33,6 @@ async function requestAdapter(flags: readonly string[]): Promise<{ gpu: GPU; ada
   const gpu = create([...flags]) as GPU;
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   return adapter ? { gpu, adapter } : null;
-}
-
-/** True when the adapter's own description names a CPU implementation. */
-export function isSoftwareAdapter(adapter: GPUAdapter): boolean {
-  const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
-  return (
-    isFallbackAdapter === true ||
-    /swiftshader|llvmpipe|lavapipe|software|microsoft basic|warp/i.test(`${vendor} ${architecture} ${device} ${description}`)
-  );
 }
 
 /**

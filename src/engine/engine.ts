@@ -1,0 +1,337 @@
+/**
+ * The engine: tensors, kernel launches, the tape and captured steps on one WebGPU device.
+ * It knows no kernel: kernel modules describe launches, the engine checks and runs or records them.
+ */
+import { BufferPool, type MemoryCounters } from './buffers.js';
+import { CapturedStep } from './captured-step.js';
+import type { Executor, KernelCall } from './commands.js';
+import { requestDevice, type AdapterDescription } from './device.js';
+import { dtypeOf, typedArrayOf, type DType, type TypedArray } from './dtype.js';
+import { EagerExecutor } from './eager.js';
+import { DeviceError, KernelError, ShapeError } from './errors.js';
+import { ProgramCache, type ShaderSources } from './program.js';
+import { Recorder } from './recorder.js';
+import { formatShape, sizeOf, Storage, Tensor } from './tensor.js';
+import { Tape, type Backward } from './tape.js';
+
+/** The two kernels that the tape needs to sum gradients; kernel modules bring them. */
+export interface TapeKernels {
+  /** A new tensor a + b. */
+  add(engine: Engine, a: Tensor, b: Tensor): Tensor;
+  /** destination += source. */
+  accumulate(engine: Engine, destination: Tensor, source: Tensor): void;
+}
+
+export interface EngineOptions {
+  readonly adapter: GPUAdapter;
+  readonly shaderSources: ShaderSources;
+  readonly tapeKernels: TapeKernels;
+}
+
+/** Tensors inside a value that a scope or a captured function returns: itself, or in arrays and plain objects. */
+function tensorsIn(value: unknown, found: Tensor[] = []): Tensor[] {
+  if (value instanceof Tensor) found.push(value);
+  else if (Array.isArray(value)) for (const item of value) tensorsIn(item, found);
+  else if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value)) tensorsIn(item, found);
+  }
+  return found;
+}
+
+export class Engine {
+  private readonly pool: BufferPool;
+  private readonly programs: ProgramCache;
+  private readonly eager: EagerExecutor;
+  private executor: Executor;
+  private scopes: Set<Storage>[] = [new Set()];
+  private currentTape: Tape | null = null;
+  private failure: DeviceError | null = null;
+  private readonly stagings = new Map<number, GPUBuffer[]>();
+  private destroyed = false;
+
+  private constructor(
+    readonly device: GPUDevice,
+    readonly info: AdapterDescription,
+    private readonly options: EngineOptions,
+  ) {
+    this.pool = new BufferPool(device);
+    this.programs = new ProgramCache(device, options.shaderSources);
+    this.eager = new EagerExecutor(device, this.pool, (storage) => this.scopes[this.scopes.length - 1].add(storage));
+    this.executor = this.eager;
+    device.addEventListener('uncapturederror', (event) => {
+      this.failure ??= new DeviceError(`The device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`);
+    });
+    void device.lost.then(({ reason, message }) => {
+      if (!this.destroyed) this.failure ??= new DeviceError(`The GPU device was lost (${reason}): ${message}`);
+    });
+  }
+
+  /** @throws {DeviceError} when the adapter gives no device. */
+  static async create(options: EngineOptions): Promise<Engine> {
+    const { device, info } = await requestDevice(options.adapter);
+    return new Engine(device, info, options);
+  }
+
+  /** Buffers and bytes alive on the device; both return to zero when every scope and step has ended. */
+  get memory(): Readonly<MemoryCounters> {
+    return this.pool.live;
+  }
+
+  /** @throws {DeviceError} what went wrong on the device since the start, if anything did. */
+  checkDevice(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  // Tensors
+
+  /** A tensor with undefined contents; virtual while a step is being captured. */
+  empty(shape: readonly number[], dtype: DType = 'f32', label = 'tensor'): Tensor {
+    return this.executor.empty(shape, dtype, label);
+  }
+
+  /** A tensor filled with zeros (by a command, so that a captured step clears it in every replay). */
+  zeros(shape: readonly number[], dtype: DType = 'f32', label = 'zeros'): Tensor {
+    const tensor = this.empty(shape, dtype, label);
+    this.clear(tensor);
+    return tensor;
+  }
+
+  /**
+   * Uploads data. Inside a capture this makes a constant of the step: uploaded now, once.
+   * @throws {ShapeError} when the number of elements is not that of the shape.
+   */
+  tensor(data: TypedArray | readonly number[], shape: readonly number[], dtype: DType = dtypeOf(data), label = 'tensor'): Tensor {
+    const tensor = this.eager.empty(shape, dtype, label);
+    this.write(tensor, data);
+    return tensor;
+  }
+
+  /** Overwrites a tensor's contents from the CPU, in queue order. */
+  write(tensor: Tensor, data: TypedArray | readonly number[]): void {
+    if (data.length !== tensor.size) {
+      throw new ShapeError(`A tensor of shape ${formatShape(tensor.shape)} takes ${tensor.size} elements, given ${data.length}.`);
+    }
+    const { buffer } = tensor.storage;
+    if (!buffer) throw new ShapeError(`The tensor ${formatShape(tensor.shape)} holds no memory that could be written.`);
+    const typed =
+      tensor.dtype === 'f32' ? Float32Array.from(data) : tensor.dtype === 'u32' ? Uint32Array.from(data) : Int32Array.from(data);
+    this.eager.flush();
+    this.device.queue.writeBuffer(buffer, tensor.byteOffset, typed);
+  }
+
+  /**
+   * Copies a tensor to the CPU, after everything submitted so far.
+   * @throws {DeviceError} when the device failed before.
+   */
+  async read(tensor: Tensor): Promise<TypedArray> {
+    const { buffer, freed } = tensor.storage;
+    if (!buffer || freed) {
+      throw new ShapeError(
+        `The tensor ${formatShape(tensor.shape)} holds no memory: its scope has ended, or it is no output of its captured step.`,
+      );
+    }
+    this.eager.flush();
+    this.checkDevice();
+    const { byteLength } = tensor;
+    const pooled = this.stagings.get(byteLength)?.pop();
+    const staging = pooled ?? this.device.createBuffer({ size: byteLength, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST, label: 'staging' });
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, tensor.byteOffset, staging, 0, byteLength);
+    this.device.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (error) {
+      this.checkDevice();
+      throw new DeviceError(`Reading from the device failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    const data = typedArrayOf(tensor.dtype, staging.getMappedRange().slice(0));
+    staging.unmap();
+    const bucket = this.stagings.get(byteLength);
+    if (bucket) bucket.push(staging);
+    else this.stagings.set(byteLength, [staging]);
+    this.checkDevice();
+    return data;
+  }
+
+  /** The same elements under another shape; differentiable. */
+  reshape(x: Tensor, shape: readonly number[]): Tensor {
+    if (sizeOf(shape) !== x.size) {
+      throw new ShapeError(`A tensor of shape ${formatShape(x.shape)} cannot be seen as ${formatShape(shape)}.`);
+    }
+    const view = new Tensor(x.storage, shape, x.dtype, x.byteOffset);
+    this.record('reshape', [x], [view], (context) => {
+      const gradient = context.gradient(0);
+      context.set(0, new Tensor(gradient.storage, x.shape, gradient.dtype, gradient.byteOffset));
+    });
+    return view;
+  }
+
+  /**
+   * A view of `shape` that starts `elementOffset` elements into `x`. Not on the tape: gradients do not flow through it.
+   * @throws {ShapeError} when it does not fit, or does not start at a multiple of 64 elements.
+   */
+  view(x: Tensor, elementOffset: number, shape: readonly number[]): Tensor {
+    return new Tensor(x.storage, shape, x.dtype, x.byteOffset + elementOffset * 4);
+  }
+
+  /**
+   * Rows [start, start + count) of the first dimension, as a view. Not on the tape.
+   * @throws {ShapeError} when the rows are not there, or do not start at a multiple of 256 bytes.
+   */
+  slice(x: Tensor, start: number, count: number): Tensor {
+    if (start < 0 || count < 1 || start + count > x.shape[0]) {
+      throw new ShapeError(`Rows ${start} to ${start + count - 1} are not in a tensor of shape ${formatShape(x.shape)}.`);
+    }
+    return this.view(x, start * (x.size / x.shape[0]), [count, ...x.shape.slice(1)]);
+  }
+
+  // Commands
+
+  /**
+   * Launches a kernel: now, or when the step that is being captured is replayed.
+   * @throws {KernelError} when bindings, dtypes, parameters or workgroup counts do not fit the kernel.
+   */
+  dispatch(call: KernelCall): void {
+    const program = this.programs.get(call.shader, call.constants);
+    program.checkTensors(call.tensors);
+    const limit = this.device.limits.maxComputeWorkgroupsPerDimension;
+    for (const count of call.workgroups) {
+      if (count !== undefined && (!Number.isInteger(count) || count < 1 || count > limit)) {
+        throw new KernelError(call.shader, `cannot be launched with ${call.workgroups.join(' x ')} workgroups; each count must be 1 to ${limit}.`);
+      }
+    }
+    this.executor.run({ kind: 'dispatch', call, program, uniform: program.packParams(call.params) });
+  }
+
+  /** Fills a tensor with zero bytes. */
+  clear(tensor: Tensor): void {
+    this.executor.run({ kind: 'clear', tensor });
+  }
+
+  /** Copies all elements of one tensor to another of the same size and dtype in another storage. */
+  copy(source: Tensor, destination: Tensor): void {
+    if (source.size !== destination.size || source.dtype !== destination.dtype) {
+      throw new ShapeError(
+        `Cannot copy ${source.dtype} ${formatShape(source.shape)} to ${destination.dtype} ${formatShape(destination.shape)}.`,
+      );
+    }
+    this.executor.run({ kind: 'copy', source, destination });
+  }
+
+  // Differentiation
+
+  /** Puts an op on the current tape; does nothing without a tape or when no input needs a gradient. */
+  record(name: string, inputs: readonly Tensor[], outputs: readonly Tensor[], backward: Backward): void {
+    this.currentTape?.record(name, inputs, outputs, backward);
+  }
+
+  /** Runs `body` with a new tape: what it computes can be differentiated until it returns. */
+  withTape<T>(body: (tape: Tape) => T): T {
+    const { add, accumulate } = this.options.tapeKernels;
+    const tape = new Tape({
+      empty: (shape, label) => this.empty(shape, 'f32', label),
+      zeros: (shape) => this.zeros(shape),
+      copy: (source, destination) => this.copy(source, destination),
+      add: (a, b) => add(this, a, b),
+      accumulate: (destination, source) => accumulate(this, destination, source),
+    });
+    return this.underTape(tape, () => body(tape));
+  }
+
+  /** Runs `body` without a tape: nothing in it is differentiated. */
+  noGrad<T>(body: () => T): T {
+    return this.underTape(null, body);
+  }
+
+  private underTape<T>(tape: Tape | null, body: () => T): T {
+    const before = this.currentTape;
+    this.currentTape = tape;
+    try {
+      return body();
+    } finally {
+      this.currentTape = before;
+    }
+  }
+
+  // Memory
+
+  /**
+   * Runs `body` and frees every tensor made in it except those it returns (alone, in arrays or in plain objects).
+   * Scopes nest; an async body must end before another scope of the same engine begins.
+   */
+  scope<T>(body: () => T): T {
+    const scope = new Set<Storage>();
+    this.scopes.push(scope);
+    const end = (result: T): T => {
+      const kept = new Set(tensorsIn(result).map((tensor) => tensor.storage));
+      this.scopes.pop();
+      const parent = this.scopes[this.scopes.length - 1];
+      for (const storage of scope) {
+        if (kept.has(storage)) parent.add(storage);
+        else this.release(storage);
+      }
+      return result;
+    };
+    let result: T;
+    try {
+      result = body();
+    } catch (error) {
+      end(undefined as T);
+      throw error;
+    }
+    if (!(result instanceof Promise)) return end(result);
+    return result.then(end, (error: unknown) => {
+      end(undefined as T);
+      throw error;
+    }) as T;
+  }
+
+  private release(storage: Storage): void {
+    if (storage.freed) return;
+    storage.freed = true;
+    if (storage.buffer) this.pool.give(storage.buffer);
+    storage.buffer = null;
+  }
+
+  /**
+   * Traces `body` into a step that can be replayed. Tensors made inside are virtual and share planned memory;
+   * those that `body` returns can be read after a replay; tensors made before are used where they are.
+   * Call `prepare()` on the result before the first replay.
+   */
+  capture<Outputs>(name: string, body: () => Outputs): CapturedStep<Outputs> {
+    if (this.executor !== this.eager) throw new DeviceError(`Step ${name} cannot be captured while another one is.`);
+    const recorder = new Recorder();
+    const constants = new Set<Storage>();
+    this.scopes.push(constants);
+    this.executor = recorder;
+    try {
+      const outputs = body();
+      const kept = new Set(tensorsIn(outputs).map((tensor) => tensor.storage));
+      return new CapturedStep(name, outputs, this.device, this.pool, () => this.eager.flush(), recorder, kept, [...constants]);
+    } catch (error) {
+      for (const storage of constants) this.release(storage);
+      throw error;
+    } finally {
+      this.executor = this.eager;
+      this.scopes.pop();
+    }
+  }
+
+  /** Waits until everything submitted so far has run. */
+  async finish(): Promise<void> {
+    this.eager.flush();
+    await this.device.queue.onSubmittedWorkDone();
+    this.checkDevice();
+  }
+
+  /** Frees everything and destroys the device. */
+  destroy(): void {
+    this.destroyed = true;
+    this.eager.destroy();
+    for (const scope of this.scopes.splice(0)) for (const storage of scope) this.release(storage);
+    this.pool.trim();
+    for (const bucket of this.stagings.values()) for (const staging of bucket) staging.destroy();
+    this.device.destroy();
+  }
+}
+

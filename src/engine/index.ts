@@ -1,0 +1,15 @@
+/** The tensor and autograd engine. */
+export { formatBytes, type MemoryCounters } from './buffers.js';
+export { CapturedStep, type ProfileEntry } from './captured-step.js';
+export type { KernelCall, Workgroups } from './commands.js';
+export { adapterName, isSoftwareAdapter, type AdapterDescription } from './device.js';
+export type { DType, TypedArray } from './dtype.js';
+export { Engine, type EngineOptions, type TapeKernels } from './engine.js';
+export { DeviceError, InputError, KernelError, ShapeError, ZygoError } from './errors.js';
+export { gridFor } from './grid.js';
+export { planMemory, type Lifetime, type MemoryPlan } from './memory-plan.js';
+export type { ShaderSources } from './program.js';
+export { reflect, type Reflection } from './reflection.js';
+export { specialize, type Constants } from './specialize.js';
+export type { Backward, BackwardContext, Tape } from './tape.js';
+export { expectShape, formatShape, sizeOf, Tensor } from './tensor.js';

@@ -1,0 +1,159 @@
+/** Compiled kernels: one program per shader file and set of constants, with its pipeline and layouts. */
+import { KernelError } from './errors.js';
+import { reflect, type Reflection } from './reflection.js';
+import { specialize, type Constants } from './specialize.js';
+import { formatShape, type Tensor } from './tensor.js';
+
+/** Gives the WGSL source of a shader by its name, for example "matmul/matmul_tiled". */
+export type ShaderSources = Readonly<Record<string, string>>;
+
+export class Program {
+  readonly source: string;
+  readonly reflection: Reflection;
+  readonly bindGroupLayout: GPUBindGroupLayout;
+  private readonly pipelineLayout: GPUPipelineLayout;
+  private compiled: GPUComputePipeline | null = null;
+  private compiling: Promise<GPUComputePipeline> | null = null;
+
+  constructor(
+    private readonly device: GPUDevice,
+    readonly name: string,
+    source: string,
+    constants: Constants | undefined,
+  ) {
+    this.source = specialize(name, source, constants);
+    this.reflection = reflect(name, this.source);
+    const entries: GPUBindGroupLayoutEntry[] = this.reflection.storages.map(({ binding, writable }) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: writable ? 'storage' : 'read-only-storage' },
+    }));
+    if (this.reflection.uniform) {
+      entries.push({ binding: this.reflection.uniform.binding, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform' } });
+    }
+    this.bindGroupLayout = device.createBindGroupLayout({ label: name, entries });
+    this.pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [this.bindGroupLayout] });
+  }
+
+  private descriptor(): GPUComputePipelineDescriptor {
+    return {
+      label: this.name,
+      layout: this.pipelineLayout,
+      compute: { module: this.device.createShaderModule({ label: this.name, code: this.source }), entryPoint: 'main' },
+    };
+  }
+
+  /** The pipeline, compiled now if it has to be. */
+  pipeline(): GPUComputePipeline {
+    this.compiled ??= this.device.createComputePipeline(this.descriptor());
+    return this.compiled;
+  }
+
+  /** Compiles without blocking; many programs compile in parallel. */
+  async compile(): Promise<void> {
+    if (this.compiled) return;
+    this.compiling ??= this.device.createComputePipelineAsync(this.descriptor());
+    try {
+      this.compiled = await this.compiling;
+    } catch (error) {
+      throw new KernelError(this.name, `does not compile: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /**
+   * The uniform block for these parameters.
+   * @throws {KernelError} when a member is missing, unknown or of another type.
+   */
+  packParams(params: Readonly<Record<string, number>> = {}): ArrayBuffer | null {
+    const { uniform } = this.reflection;
+    const names = uniform?.members.map((member) => member.name) ?? [];
+    const unknown = Object.keys(params).filter((name) => !names.includes(name));
+    const missing = names.filter((name) => !(name in params));
+    if (unknown.length + missing.length > 0) {
+      throw new KernelError(
+        this.name,
+        `takes the parameters ${names.join(', ') || '(none)'}` +
+          (missing.length > 0 ? `; missing ${missing.join(', ')}` : '') +
+          (unknown.length > 0 ? `; unknown ${unknown.join(', ')}` : '') +
+          '.',
+      );
+    }
+    if (!uniform) return null;
+    const block = new DataView(new ArrayBuffer(uniform.byteLength));
+    for (const { name, offset, type } of uniform.members) {
+      const value = params[name];
+      if (!Number.isFinite(value) || (type !== 'f32' && !Number.isInteger(value)) || (type === 'u32' && value < 0)) {
+        throw new KernelError(this.name, `parameter ${name} is ${type}, given ${value}.`);
+      }
+      if (type === 'f32') block.setFloat32(offset, value, true);
+      else if (type === 'u32') block.setUint32(offset, value, true);
+      else block.setInt32(offset, value, true);
+    }
+    return block.buffer;
+  }
+
+  /**
+   * Checks the tensors of a call against the declared bindings.
+   * @throws {KernelError} naming the binding, what was expected and what was given.
+   */
+  checkTensors(tensors: Readonly<Record<string, Tensor>>): void {
+    const { storages } = this.reflection;
+    for (const name of Object.keys(tensors)) {
+      if (!storages.some((storage) => storage.name === name)) {
+        throw new KernelError(this.name, `has no binding ${name}; it has ${storages.map((storage) => storage.name).join(', ')}.`);
+      }
+    }
+    for (const { name, dtype, writable } of storages) {
+      const tensor = tensors[name];
+      if (!tensor) throw new KernelError(this.name, `binding ${name} was given no tensor.`);
+      if (tensor.dtype !== dtype) {
+        throw new KernelError(this.name, `binding ${name} holds ${dtype}, given ${tensor.dtype} ${formatShape(tensor.shape)}.`);
+      }
+      if (tensor.storage.freed) {
+        throw new KernelError(this.name, `binding ${name} was given a tensor ${formatShape(tensor.shape)} whose scope has ended.`);
+      }
+      if (!writable) continue;
+      for (const other of storages) {
+        if (other.name !== name && tensors[other.name]?.storage === tensor.storage) {
+          throw new KernelError(this.name, `bindings ${name} and ${other.name} share one storage, and ${name} is written.`);
+        }
+      }
+    }
+  }
+
+  /** Bind-group entries for tensors whose buffers exist. */
+  bindGroupEntries(tensors: Readonly<Record<string, Tensor>>, uniform: GPUBufferBinding | null): GPUBindGroupEntry[] {
+    const entries: GPUBindGroupEntry[] = this.reflection.storages.map(({ name, binding }) => {
+      const { storage, byteOffset, byteLength } = tensors[name];
+      if (!storage.buffer) {
+        throw new KernelError(this.name, `binding ${name} was given a tensor of a captured step that holds no memory outside it.`);
+      }
+      // Whole 16-byte units, so that array<vec4<f32>> views see their last element.
+      return { binding, resource: { buffer: storage.buffer, offset: byteOffset, size: Math.ceil(byteLength / 16) * 16 } };
+    });
+    if (this.reflection.uniform && uniform) entries.push({ binding: this.reflection.uniform.binding, resource: uniform });
+    return entries;
+  }
+}
+
+/** Programs by shader name and constants. */
+export class ProgramCache {
+  private readonly programs = new Map<string, Program>();
+
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly sources: ShaderSources,
+  ) {}
+
+  /** @throws {KernelError} for a shader that there is no file for. */
+  get(shader: string, constants?: Constants): Program {
+    const key = constants ? `${shader} ${JSON.stringify(constants)}` : shader;
+    const known = this.programs.get(key);
+    if (known) return known;
+    const source = this.sources[shader];
+    if (source === undefined) throw new KernelError(shader, 'there is no shader file of this name.');
+    const program = new Program(this.device, shader, source, constants);
+    this.programs.set(key, program);
+    return program;
+  }
+}

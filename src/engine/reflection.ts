@@ -1,0 +1,81 @@
+/** What a WGSL program declares: its bindings, its uniform struct and its workgroup size. */
+import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import type { DType } from './dtype.js';
+import { KernelError } from './errors.js';
+
+export interface StorageBinding {
+  readonly name: string;
+  readonly binding: number;
+  readonly writable: boolean;
+  readonly dtype: DType;
+}
+
+export interface UniformMember {
+  readonly name: string;
+  readonly offset: number;
+  readonly type: DType;
+}
+
+export interface UniformBinding {
+  readonly binding: number;
+  readonly byteLength: number;
+  readonly members: readonly UniformMember[];
+}
+
+export interface Reflection {
+  readonly storages: readonly StorageBinding[];
+  readonly uniform: UniformBinding | null;
+  readonly workgroupSize: readonly [number, number, number];
+}
+
+/** `array<vec4f, 0>` and `array<f32, 0>` both hold f32 elements. */
+function elementType(kernel: string, name: string, typeName: string): DType {
+  const match = /(?:array<)?(?:vec[234]<?)?(f32|u32|i32|f|u|i)\b/.exec(typeName);
+  const element = match?.[1];
+  if (element === 'f32' || element === 'f') return 'f32';
+  if (element === 'u32' || element === 'u') return 'u32';
+  if (element === 'i32' || element === 'i') return 'i32';
+  throw new KernelError(kernel, `binding ${name} has type ${typeName}; expected an array of f32, u32 or i32.`);
+}
+
+/**
+ * Reads the declarations of one compute program with entry point `main`.
+ * @throws {KernelError} when the source does not parse or declares something the engine cannot bind.
+ */
+export function reflect(kernel: string, source: string): Reflection {
+  let program: WgslReflect;
+  try {
+    program = new WgslReflect(source);
+  } catch (error) {
+    throw new KernelError(kernel, `the WGSL source does not parse: ${String(error instanceof Error ? error.message : error)}`);
+  }
+  const entry = program.entry.compute.find((candidate) => candidate.name === 'main');
+  if (!entry?.workgroupSize) throw new KernelError(kernel, 'has no @compute entry point named main with a workgroup size.');
+  const [x, y = 1, z = 1] = entry.workgroupSize.map(Number);
+  const storages = program.storage.map((variable) => {
+    if (variable.group !== 0) throw new KernelError(kernel, `binding ${variable.name} is in group ${variable.group}; expected group 0.`);
+    return {
+      name: variable.name,
+      binding: variable.binding,
+      writable: variable.access !== 'read',
+      dtype: elementType(kernel, variable.name, variable.type.getTypeName()),
+    };
+  });
+  if (program.uniforms.length > 1) throw new KernelError(kernel, 'declares more than one uniform; expected a single struct.');
+  const uniform = program.uniforms[0];
+  return {
+    storages,
+    uniform: uniform
+      ? {
+          binding: uniform.binding,
+          byteLength: Math.ceil(uniform.size / 16) * 16,
+          members: (uniform.members ?? []).map((member) => ({
+            name: member.name,
+            offset: member.offset,
+            type: elementType(kernel, member.name, member.type.getTypeName()),
+          })),
+        }
+      : null,
+    workgroupSize: [x, y, z],
+  };
+}

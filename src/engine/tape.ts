@@ -1,0 +1,118 @@
+/** Reverse-mode differentiation: ops put nodes on a tape, backward walks it from the end. */
+import type { Tensor } from './tensor.js';
+
+/** What an op's backward function sees: gradients of its outputs, and where to put those of its inputs. */
+export interface BackwardContext {
+  /** dL/d output; filled with zeros when nothing flowed into that output. */
+  gradient(outputIndex: number): Tensor;
+  /** False when nothing flowed into the output. */
+  hasGradient(outputIndex: number): boolean;
+  /** False when the input's gradient is not wanted: skip its work. */
+  needs(inputIndex: number): boolean;
+  /**
+   * A tensor of the input's shape to write dL/d input into, every element of it; a parameter's own
+   * gradient buffer where that is still free.
+   */
+  target(inputIndex: number): Tensor;
+  /** Hands over an existing tensor as dL/d input, for example the incoming gradient itself. */
+  set(inputIndex: number, gradient: Tensor): void;
+}
+
+export type Backward = (context: BackwardContext) => void;
+
+interface Node {
+  readonly name: string;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly backward: Backward;
+}
+
+/** What the tape needs from the engine and from the kernels. */
+export interface TapeActions {
+  empty(shape: readonly number[], label: string): Tensor;
+  zeros(shape: readonly number[]): Tensor;
+  copy(source: Tensor, destination: Tensor): void;
+  /** A new tensor a + b. */
+  add(a: Tensor, b: Tensor): Tensor;
+  /** destination += source. */
+  accumulate(destination: Tensor, source: Tensor): void;
+}
+
+export class Tape {
+  private readonly nodes: Node[] = [];
+  private readonly wanted = new Set<Tensor>();
+  private readonly gradients = new Map<Tensor, Tensor>();
+
+  constructor(private readonly actions: TapeActions) {}
+
+  /** True when a gradient can flow into the tensor. */
+  tracks(tensor: Tensor): boolean {
+    return tensor.requiresGradient || this.wanted.has(tensor);
+  }
+
+  /** Asks for the gradient of a tensor that is no parameter. */
+  watch(tensor: Tensor): void {
+    this.wanted.add(tensor);
+  }
+
+  record(name: string, inputs: readonly Tensor[], outputs: readonly Tensor[], backward: Backward): void {
+    if (!inputs.some((input) => this.tracks(input))) return;
+    for (const output of outputs) this.wanted.add(output);
+    this.nodes.push({ name, inputs, outputs, backward });
+  }
+
+  /**
+   * Runs the tape backwards from the given tensors, each with its dL/d tensor.
+   * Parameters with a gradient buffer get theirs overwritten.
+   */
+  backward(seeds: readonly (readonly [Tensor, Tensor])[]): void {
+    for (const [tensor, seed] of seeds) this.contribute(tensor, seed);
+    for (const node of this.nodes.reverse()) {
+      if (node.outputs.some((output) => this.gradients.has(output))) this.runNode(node);
+    }
+    this.nodes.length = 0;
+  }
+
+  private runNode(node: Node): void {
+    const targets = new Map<number, Tensor>();
+    node.backward({
+      gradient: (index) => this.gradients.get(node.outputs[index]) ?? this.actions.zeros(node.outputs[index].shape),
+      hasGradient: (index) => this.gradients.has(node.outputs[index]),
+      needs: (index) => this.tracks(node.inputs[index]),
+      target: (index) => {
+        const input = node.inputs[index];
+        const free = input.gradient && !this.gradients.has(input) && ![...targets.values()].includes(input.gradient);
+        const target = free ? (input.gradient as Tensor) : this.actions.empty(input.shape, `gradient of ${node.name}`);
+        targets.set(index, target);
+        return target;
+      },
+      set: (index, gradient) => {
+        targets.set(index, gradient);
+      },
+    });
+    for (const [index, gradient] of targets) this.contribute(node.inputs[index], gradient);
+  }
+
+  private contribute(tensor: Tensor, gradient: Tensor): void {
+    if (!this.tracks(tensor)) return;
+    const before = this.gradients.get(tensor);
+    if (!before) {
+      if (tensor.gradient && gradient !== tensor.gradient) {
+        this.actions.copy(gradient, tensor.gradient);
+        this.gradients.set(tensor, tensor.gradient);
+      } else {
+        this.gradients.set(tensor, gradient);
+      }
+    } else if (tensor.gradient) {
+      this.actions.accumulate(tensor.gradient, gradient);
+    } else {
+      // Not in place: the first gradient may be shared with another tensor (a residual sum passes it on).
+      this.gradients.set(tensor, this.actions.add(before, gradient));
+    }
+  }
+
+  /** dL/d tensor after backward, or null when nothing flowed into it. */
+  gradientOf(tensor: Tensor): Tensor | null {
+    return this.gradients.get(tensor) ?? null;
+  }
+}

@@ -1,0 +1,1 @@
+export { accumulate, add } from './add.js';

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KernelError, ShapeError } from '../src/engine/index.js';
+import { accumulate, add } from '../src/kernels/elementwise/index.js';
+import { openTestEngine, randomValues, withEngine } from './helpers.js';
+
+test('eager: add gives the sum of its inputs', () =>
+  withEngine(async (engine) => {
+    const y = add(engine, engine.tensor([1, 2, 3], [3]), engine.tensor([10, 20, 30], [3]));
+    assert.deepEqual([...(await engine.read(y))], [11, 22, 33]);
+  }));
+
+test('the tape sums the gradients of a tensor that is used twice', () =>
+  withEngine(async (engine) => {
+    const x = engine.tensor([1, 2, 3], [3]);
+    const gradient = engine.withTape((tape) => {
+      tape.watch(x);
+      const y = add(engine, add(engine, x, x), x);
+      tape.backward([[y, engine.tensor([1, 10, 100], [3])]]);
+      return tape.gradientOf(x);
+    });
+    assert.ok(gradient);
+    assert.deepEqual([...(await engine.read(gradient))], [3, 30, 300]);
+  }));
+
+test("a parameter's gradient lands in its own buffer, however many uses it has", () =>
+  withEngine(async (engine) => {
+    const weight = engine.tensor([1, 2], [2]);
+    weight.requiresGradient = true;
+    weight.gradient = engine.tensor([7, 7], [2]);
+    engine.withTape((tape) => {
+      const y = add(engine, add(engine, weight, engine.tensor([0, 0], [2])), weight);
+      tape.backward([[y, engine.tensor([1, 5], [2])]]);
+    });
+    assert.deepEqual([...(await engine.read(weight.gradient))], [2, 10]);
+  }));
+
+test('a captured step gives the same as eager execution, with other inputs in each replay', () =>
+  withEngine(async (engine) => {
+    const x = engine.tensor(randomValues(1000, 1), [1000]);
+    const body = () => {
+      let y = add(engine, x, x);
+      for (let round = 0; round < 5; round++) y = add(engine, y, x);
+      return { y };
+    };
+    const step = await engine.capture('sum', body).prepare();
+    for (const seed of [2, 3]) {
+      engine.write(x, randomValues(1000, seed));
+      step.run();
+      assert.deepEqual(await engine.read(step.outputs.y), await engine.read(body().y));
+    }
+    step.destroy();
+  }));
+
+test('the memory plan of a chain of additions needs two buffers and states its lower bound', () =>
+  withEngine(async (engine) => {
+    const x = engine.tensor(new Float32Array(4096), [4096]);
+    const step = engine.capture('chain', () => {
+      let y = add(engine, x, x);
+      for (let round = 0; round < 8; round++) y = add(engine, y, x);
+      return y;
+    });
+    assert.equal(step.plan.slots.length, 2);
+    assert.equal(step.plan.peakBytes, 2 * 4096 * 4);
+    assert.equal(step.plan.lowerBoundBytes, 2 * 4096 * 4);
+    assert.equal(step.dispatches, 9);
+  }));
+
+test('replaying a captured step creates nothing on the device', () =>
+  withEngine(async (engine) => {
+    const x = engine.tensor(new Float32Array(64), [64]);
+    const step = await engine.capture('sum', () => add(engine, add(engine, x, x), x)).prepare();
+    const { device } = engine;
+    const created: string[] = [];
+    for (const call of ['createBuffer', 'createBindGroup', 'createComputePipeline', 'createShaderModule', 'createBindGroupLayout'] as const) {
+      const original = device[call].bind(device) as (descriptor: never) => never;
+      Object.defineProperty(device, call, {
+        configurable: true,
+        value: (descriptor: never) => {
+          created.push(call);
+          return original(descriptor);
+        },
+      });
+    }
+    for (let replay = 0; replay < 3; replay++) step.run();
+    await engine.finish();
+    assert.deepEqual(created, []);
+    add(engine, x, x);
+    assert.ok(created.includes('createBindGroup'), 'the watch must see what eager execution creates');
+    step.destroy();
+  }));
+
+test('a profile names every launch of the step', () =>
+  withEngine(async (engine) => {
+    const x = engine.tensor(new Float32Array(1 << 16), [1 << 16]);
+    const step = await engine.capture('sum', () => add(engine, add(engine, x, x), x)).prepare();
+    const profile = await step.profile();
+    assert.deepEqual(profile.map((entry) => entry.shader), ['elementwise/add', 'elementwise/add']);
+    assert.ok(profile.every((entry) => entry.nanoseconds > 0));
+    step.destroy();
+  }));
+
+test('a scope frees what it made and keeps what it returns', () =>
+  withEngine(async (engine) => {
+    const before = engine.memory.buffers;
+    const kept = engine.scope(() => {
+      const x = engine.tensor([1, 2], [2]);
+      return add(engine, add(engine, x, x), x);
+    });
+    assert.equal(engine.memory.buffers, before + 1);
+    assert.deepEqual([...(await engine.read(kept))], [3, 6]);
+  }));
+
+test('errors name the kernel, the binding, what was expected and what was given', () =>
+  withEngine(async (engine) => {
+    const f = engine.tensor([1, 2], [2]);
+    const u = engine.tensor(new Uint32Array([1, 2]), [2]);
+    const y = engine.empty([2]);
+    const call = (tensors: Record<string, typeof f>, params: Record<string, number> = { count: 2 }) =>
+      engine.dispatch({ shader: 'elementwise/add', tensors, params, workgroups: [1] });
+    assert.throws(() => call({ a: f, b: u, y }), new KernelError('elementwise/add', 'binding b holds f32, given u32 [2].'));
+    assert.throws(() => call({ a: f, y }), new KernelError('elementwise/add', 'binding b was given no tensor.'));
+    assert.throws(() => call({ a: f, b: f, c: f, y }), /has no binding c; it has a, b, y/);
+    assert.throws(() => call({ a: f, b: y, y }), /bindings y and b share one storage/);
+    assert.throws(() => call({ a: f, b: f, y }, {}), /missing count/);
+    assert.throws(() => call({ a: f, b: f, y }, { count: 2, size: 1 }), /unknown size/);
+    assert.throws(() => call({ a: f, b: f, y }, { count: 1.5 }), /parameter count is u32, given 1.5/);
+    assert.throws(() => engine.dispatch({ shader: 'no/such', tensors: {}, workgroups: [1] }), /no shader file of this name/);
+    assert.throws(() => add(engine, f, engine.tensor([1], [1])), ShapeError);
+    const lost = engine.scope(() => {
+      engine.tensor([1, 2], [2]);
+      return null;
+    });
+    assert.equal(lost, null);
+  }));
+
+test('reading a tensor whose scope has ended is an error in words', () =>
+  withEngine(async (engine) => {
+    let escaped = engine.tensor([1], [1]);
+    engine.scope(() => {
+      escaped = engine.tensor([2], [1]);
+    });
+    await assert.rejects(engine.read(escaped), /its scope has ended/);
+  }));
+
+test('accumulate adds in place', () =>
+  withEngine(async (engine) => {
+    const x = engine.tensor([1, 2], [2]);
+    accumulate(engine, x, engine.tensor([5, 5], [2]));
+    assert.deepEqual([...(await engine.read(x))], [6, 7]);
+  }));
+
+test('a device error surfaces at the next read', async () => {
+  const engine = await openTestEngine();
+  const x = engine.tensor([1], [1]);
+  engine.device.destroy();
+  await engine.device.lost;
+  await assert.rejects(engine.read(x), /device was lost/);
+});
