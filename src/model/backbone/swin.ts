@@ -1,0 +1,79 @@
+/**
+ * Swin (Liu et al. 2021, "Swin Transformer: hierarchical vision transformer using shifted windows"):
+ * pre-norm blocks of shifted-window attention and an MLP, patch merging between stages.
+ */
+import type { Engine, Tensor } from '../../engine/index.js';
+import { windowAttention } from '../../kernels/attention/index.js';
+import { conv2d } from '../../kernels/convolution/index.js';
+import { patchEmbed, patchMerge } from '../../kernels/layout/index.js';
+import { linear } from '../../kernels/matmul/index.js';
+import { layerNorm } from '../../kernels/normalization/index.js';
+import type { Parameters } from '../parameters.js';
+import type { BackboneConfig } from '../presets.js';
+import { blockName, mergeName } from './specs.js';
+
+/** A network's parameters under a name prefix, and what it computes with them. */
+export class Swin {
+  constructor(
+    private readonly engine: Engine,
+    private readonly parameters: Parameters,
+    private readonly config: BackboneConfig,
+    private readonly prefix = '',
+  ) {}
+
+  private norm(x: Tensor, name: string): Tensor {
+    return layerNorm(this.engine, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
+  }
+
+  private embed(image: Tensor): Tensor {
+    const { engine, parameters, prefix } = this;
+    const get = (name: string) => parameters.get(`${prefix}${name}`);
+    if (this.config.stem === 'patch') {
+      const patches = patchEmbed(engine, image);
+      return this.norm(linear(engine, patches, get('features.0.0.weight'), get('features.0.0.bias')), `${prefix}features.0.2`);
+    }
+    const options = { stride: 2, padding: 1 } as const;
+    const half = conv2d(engine, image, get('stem.0.weight'), get('stem.0.bias'), { ...options, activation: 'gelu' });
+    return this.norm(conv2d(engine, half, get('stem.1.weight'), get('stem.1.bias'), options), `${prefix}features.0.2`);
+  }
+
+  /** One block: x [B, H, W, C] to the same shape. */
+  private block(x: Tensor, name: string, heads: number, shift: number): Tensor {
+    const { engine, parameters } = this;
+    const get = (part: string) => parameters.get(`${name}.${part}`);
+    const qkv = linear(engine, this.norm(x, `${name}.norm1`), get('attn.qkv.weight'), get('attn.qkv.bias'));
+    const attended = windowAttention(engine, qkv, get('attn.relative_position_bias_table'), {
+      heads,
+      windowSize: this.config.windowSize,
+      shift,
+      padQkv: get('attn.qkv.bias'),
+    });
+    const mixed = linear(engine, attended, get('attn.proj.weight'), get('attn.proj.bias'), { residual: x });
+    const hidden = linear(engine, this.norm(mixed, `${name}.norm2`), get('mlp.0.weight'), get('mlp.0.bias'), { activation: 'gelu' });
+    return linear(engine, hidden, get('mlp.3.weight'), get('mlp.3.bias'), { residual: mixed });
+  }
+
+  /**
+   * @param image [B, S, S, 3], normalised
+   * @returns the normalised map [B, h, w, C] of each pooled stage, in the order of `poolStages`
+   */
+  forward(image: Tensor): Tensor[] {
+    const { depths, heads, windowSize, poolStages } = this.config;
+    const last = Math.max(...poolStages);
+    const maps = new Map<number, Tensor>();
+    let x = this.embed(image);
+    for (let stage = 0; stage <= last; stage++) {
+      if (stage > 0) {
+        const name = mergeName(this.prefix, stage);
+        const merged = this.norm(patchMerge(this.engine, x), `${name}.norm`);
+        x = linear(this.engine, merged, this.parameters.get(`${name}.reduction.weight`), null);
+      }
+      for (let block = 0; block < depths[stage]; block++) {
+        const shift = block % 2 === 1 ? Math.floor(windowSize / 2) : 0;
+        x = this.block(x, blockName(this.prefix, stage, block), heads[stage], shift);
+      }
+      if (poolStages.includes(stage)) maps.set(stage, this.norm(x, `${this.prefix}norm.${stage}`));
+    }
+    return poolStages.map((stage) => maps.get(stage) as Tensor);
+  }
+}

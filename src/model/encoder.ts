@@ -1,0 +1,51 @@
+/** Backbone and region head: from images and AU attention maps to one feature per AU region and one global feature. */
+import type { Engine, Tensor } from '../engine/index.js';
+import { concatLast, meanPool } from '../kernels/layout/index.js';
+import { regionPool } from '../kernels/pooling/index.js';
+import { backboneSpecs } from './backbone/specs.js';
+import { Swin } from './backbone/swin.js';
+import type { Parameters, ParameterSpec } from './parameters.js';
+import type { BackboneConfig } from './presets.js';
+
+export interface Features {
+  /** [N, R, D]: one row per AU region; null when no attention maps were given. */
+  readonly regions: Tensor | null;
+  /** [N, D]: mean over each pooled map, concatenated. */
+  readonly global: Tensor;
+}
+
+/** Joins the pooled stages' features along the channels. */
+function joined(engine: Engine, parts: Tensor[]): Tensor {
+  return parts.length === 1 ? parts[0] : concatLast(engine, parts);
+}
+
+export class Encoder {
+  private readonly backbone: Swin;
+
+  constructor(
+    private readonly engine: Engine,
+    parameters: Parameters,
+    config: BackboneConfig,
+  ) {
+    this.backbone = new Swin(engine, parameters, config, 'backbone.');
+  }
+
+  static specs(config: BackboneConfig): ParameterSpec[] {
+    return backboneSpecs('backbone.', config);
+  }
+
+  /**
+   * @param image [N, S, S, 3]
+   * @param masks AU attention maps [N, R, h, w], one tensor per pooled stage, or null for the global feature only
+   */
+  forward(image: Tensor, masks: readonly Tensor[] | null): Features {
+    const { engine } = this;
+    const maps = this.backbone.forward(image);
+    const regions = masks && joined(engine, maps.map((map, index) => regionPool(engine, map, masks[index])));
+    const pooled = maps.map((map) => {
+      const [batch, height, width, channels] = map.shape;
+      return meanPool(engine, engine.reshape(map, [batch, height * width, channels]));
+    });
+    return { regions, global: joined(engine, pooled) };
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * The main job from end to end: self-supervised training, probes on held-out identities, and the baselines that
+ * stand beside every result. Node's command line and the tests run it; reporting is the caller's.
+ */
+import { alwaysPositive, macroMean } from '../data/metrics/f1.js';
+import type { FaceDataset } from '../data/dataset.js';
+import { InputError, type Engine } from '../engine/index.js';
+import { evaluateFeatures, type Evaluation } from './evaluation.js';
+import { extractFeatures } from './features.js';
+import type { Parameters } from './parameters.js';
+import type { Budget, ObjectiveConfig, Preset } from './presets.js';
+import { trainSupervised } from './supervised.js';
+import { SelfSupervisedTrainer, type StepCosts, type StepMetrics } from './trainer.js';
+import type { TrainingSnapshot } from './checkpoint/training-state.js';
+
+export type Phase = 'self-supervised' | 'random-init' | 'global-only' | 'supervised';
+
+export interface ExperimentOptions {
+  readonly preset: Preset;
+  readonly budget: Budget;
+  readonly seed: number;
+  readonly training: FaceDataset;
+  readonly test: FaceDataset;
+  /** Goes on from here instead of from the beginning. */
+  readonly resume?: TrainingSnapshot;
+}
+
+export interface ExperimentHooks {
+  /** A phase begins; `total` is its number of steps (0 when it has none to count). */
+  onPhase?: (phase: Phase, total: number) => void;
+  /** The self-supervised trainer is ready: what a step costs. */
+  onCosts?: (costs: StepCosts) => void;
+  /** A step of the self-supervised or global-only phase is done. */
+  onMetrics?: (phase: Phase, metrics: StepMetrics) => void | Promise<void>;
+  /** A step of the supervised phase is done. */
+  onSupervisedStep?: (step: number, loss: number) => void;
+  /** The self-supervised training ended: time to write a checkpoint and to draw figures. */
+  onTrained?: (trainer: SelfSupervisedTrainer) => Promise<void>;
+  /** Stops the self-supervised training between two steps; what was trained so far is evaluated. */
+  signal?: AbortSignal;
+}
+
+export interface ExperimentResult {
+  readonly model: Evaluation;
+  readonly randomInit: Evaluation;
+  /** Null when the budget gives it no steps. */
+  readonly globalOnly: Evaluation | null;
+  readonly supervised: Evaluation | null;
+  /** F1 per AU of saying "present" always, on the test faces, and its mean. */
+  readonly alwaysPositive: { readonly perAu: readonly number[]; readonly macroF1: number };
+  readonly steps: number;
+  /** Seconds of self-supervised training and faces per second in it. */
+  readonly trainingSeconds: number;
+  readonly samplesPerSecond: number;
+}
+
+/** The objective of the global-only baseline: plain BYOL on the same backbone. */
+export function globalOnlyObjective(objective: ObjectiveConfig): ObjectiveConfig {
+  return { ...objective, global: 1, region: 0, contrast: 0, relation: 0 };
+}
+
+/** @throws {InputError} when a person is in both datasets or their AUs differ. */
+function checkSplit({ training, test }: ExperimentOptions): void {
+  if (training.actionUnits.join() !== test.actionUnits.join()) {
+    throw new InputError(`Training faces have AUs ${training.actionUnits.join(', ')}, test faces ${test.actionUnits.join(', ')}; expected the same.`);
+  }
+  const trained = new Set(Array.from(training.identities, (identity) => training.identityNames[identity]));
+  const shared = Array.from(test.identities, (identity) => test.identityNames[identity]).find((name) => trained.has(name));
+  if (shared !== undefined) throw new InputError(`Identity ${shared} is in the training and in the test faces; expected no person in both.`);
+}
+
+/**
+ * Runs the whole experiment.
+ * @throws {InputError} when the datasets do not fit together
+ * @throws {DeviceError} when training diverges or the device fails
+ */
+export async function runExperiment(engine: Engine, options: ExperimentOptions, hooks: ExperimentHooks = {}): Promise<ExperimentResult> {
+  checkSplit(options);
+  const { budget, seed, training, test } = options;
+  const preset: Preset = { ...options.preset, regions: { ...options.preset.regions, actionUnits: training.actionUnits } };
+  const evaluate = async (parameters: Parameters): Promise<Evaluation> => {
+    const features = await extractFeatures(engine, preset, parameters, training);
+    const testFeatures = await extractFeatures(engine, preset, parameters, test);
+    return evaluateFeatures({ data: training, features }, { data: test, features: testFeatures }, seed);
+  };
+  const selfSupervised = (phase: 'self-supervised' | 'global-only', objective: ObjectiveConfig, steps: number) =>
+    engine.scope(async () => {
+      const trainer = await SelfSupervisedTrainer.create(engine, { preset, objective, data: training, batch: budget.batch, steps, seed });
+      let randomInit: Evaluation | null = null;
+      if (phase === 'self-supervised') {
+        hooks.onCosts?.(trainer.costs);
+        hooks.onPhase?.('random-init', 0);
+        randomInit = await evaluate(trainer.model.online);
+        if (options.resume) trainer.restore(options.resume);
+      }
+      hooks.onPhase?.(phase, steps - trainer.step);
+      const before = trainer.step;
+      const start = performance.now();
+      await trainer.train((metrics) => hooks.onMetrics?.(phase, metrics), steps, phase === 'self-supervised' ? hooks.signal : undefined);
+      const seconds = (performance.now() - start) / 1000;
+      if (phase === 'self-supervised') await hooks.onTrained?.(trainer);
+      const evaluation = await evaluate(trainer.model.online);
+      const done = trainer.step - before;
+      trainer.destroy();
+      return { evaluation, randomInit, seconds, done, steps: trainer.step };
+    });
+
+  const main = await selfSupervised('self-supervised', preset.objective, budget.steps);
+  const globalOnly =
+    budget.globalOnlySteps > 0 ? (await selfSupervised('global-only', globalOnlyObjective(preset.objective), budget.globalOnlySteps)).evaluation : null;
+  let supervised: Evaluation | null = null;
+  if (budget.supervisedSteps > 0) {
+    hooks.onPhase?.('supervised', budget.supervisedSteps);
+    supervised = await engine.scope(async () => {
+      const parameters = await trainSupervised(
+        engine,
+        { preset, data: training, batch: budget.batch, steps: budget.supervisedSteps, seed },
+        hooks.onSupervisedStep,
+      );
+      return evaluate(parameters);
+    });
+  }
+  const positive = alwaysPositive(test.labels, test.actionUnits.length);
+  return {
+    model: main.evaluation,
+    randomInit: main.randomInit as Evaluation,
+    globalOnly,
+    supervised,
+    alwaysPositive: { perAu: positive, macroF1: macroMean(positive) },
+    steps: main.steps,
+    trainingSeconds: main.seconds,
+    samplesPerSecond: main.done === 0 ? 0 : (main.done * budget.batch) / main.seconds,
+  };
+}

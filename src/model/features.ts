@@ -1,0 +1,65 @@
+/** Features of whole datasets without augmentation, for probes. */
+import type { FaceDataset } from '../data/dataset.js';
+import type { Engine } from '../engine/index.js';
+import { augmentImages, identityGeometry } from '../kernels/augment/index.js';
+import { uploadDataset } from './device-dataset.js';
+import { Encoder } from './encoder.js';
+import type { Parameters } from './parameters.js';
+import type { Preset } from './presets.js';
+import { attentionMaps } from './training-step.js';
+
+export interface DatasetFeatures {
+  readonly count: number;
+  readonly regions: number;
+  /** Length of one feature. */
+  readonly dim: number;
+  /** [count, regions, dim]. */
+  readonly region: Float32Array<ArrayBuffer>;
+  /** [count, dim]. */
+  readonly global: Float32Array<ArrayBuffer>;
+}
+
+/** Faces per launch; the last batch is filled up by repeating faces. */
+const BATCH = 64;
+
+/**
+ * Region and global features of every face of a dataset.
+ * @param parameters of a network that holds the encoder's parameters; they are not changed
+ * @param onProgress called with the number of faces done
+ */
+export async function extractFeatures(
+  engine: Engine,
+  preset: Preset,
+  parameters: Parameters,
+  dataset: FaceDataset,
+  onProgress: (done: number) => void = () => {},
+): Promise<DatasetFeatures> {
+  return engine.scope(async () => {
+    const data = uploadDataset(engine, dataset, preset.regions);
+    const indices = engine.zeros([BATCH], 'u32', 'face numbers');
+    const { imageSize } = preset.backbone;
+    const captured = await engine
+      .capture('features', () => {
+        const { geometry, colour } = identityGeometry(engine, { batch: BATCH, views: 1, sizeIn: data.imageSize, sizeOut: imageSize });
+        const image = augmentImages(engine, data.images, indices, geometry, colour, { sizeOut: imageSize });
+        return engine.noGrad(() => new Encoder(engine, parameters, preset.backbone).forward(image, attentionMaps(engine, data, preset, indices, geometry)));
+      })
+      .prepare();
+    const { regions: regionTensor, global: globalTensor } = captured.outputs;
+    if (!regionTensor) throw new Error('the encoder was given attention maps and must give region features');
+    const [, regions, dim] = regionTensor.shape;
+    const region = new Float32Array(data.count * regions * dim);
+    const global = new Float32Array(data.count * dim);
+    for (let start = 0; start < data.count; start += BATCH) {
+      const faces = Math.min(BATCH, data.count - start);
+      engine.write(indices, Uint32Array.from({ length: BATCH }, (_, index) => start + Math.min(index, faces - 1)));
+      captured.run();
+      const [regionBatch, globalBatch] = await Promise.all([engine.read(regionTensor), engine.read(globalTensor)]);
+      region.set(regionBatch.subarray(0, faces * regions * dim), start * regions * dim);
+      global.set(globalBatch.subarray(0, faces * dim), start * dim);
+      onProgress(start + faces);
+    }
+    captured.destroy();
+    return { count: data.count, regions, dim, region, global };
+  });
+}

@@ -1,0 +1,71 @@
+/** The self-supervised model: an online network, its running average as target, and what training keeps beside them. */
+import type { Engine, Tensor } from '../engine/index.js';
+import { Encoder } from './encoder.js';
+import { head, headSpecs } from './heads.js';
+import { layOut, makeParameters, type ArenaLayout, type Parameters, type ParameterSpec } from './parameters.js';
+import { checkBackbone, regionFeatureDim, type Preset } from './presets.js';
+
+/** Parameters of the whole model: backbone, then projectors and predictors for the global and region features. */
+export function sslSpecs({ backbone, heads }: Preset): ParameterSpec[] {
+  const { hiddenDim, projectionDim } = heads;
+  const features = regionFeatureDim(backbone);
+  return [
+    ...Encoder.specs(backbone),
+    ...['global', 'region'].flatMap((scope) => [
+      ...headSpecs(`${scope}.projector`, features, hiddenDim, projectionDim),
+      ...headSpecs(`${scope}.predictor`, projectionDim, hiddenDim, projectionDim),
+    ]),
+  ];
+}
+
+/** Projections (and predictions) of one network for a batch; region entries are null without attention maps. */
+export interface NetworkOutput {
+  readonly global: Tensor;
+  readonly regions: Tensor | null;
+}
+
+export class SslModel {
+  readonly layout: ArenaLayout;
+  readonly online: Parameters;
+  /** Running average of the online network (its predictors are carried along, unused). */
+  readonly target: Parameters;
+  /** AdamW's first and second moments, arenas of the parameters' layout. */
+  readonly firstMoment: Tensor;
+  readonly secondMoment: Tensor;
+  /** [R, R]: learned without labels as a running average of the transport plans. */
+  readonly prior: Tensor;
+
+  /** @throws {InputError} when the preset's numbers do not fit together. */
+  constructor(
+    private readonly engine: Engine,
+    readonly preset: Preset,
+    seed: number,
+  ) {
+    checkBackbone(preset.backbone);
+    this.layout = layOut(sslSpecs(preset));
+    this.online = makeParameters(engine, this.layout, seed, true);
+    this.target = makeParameters(engine, this.layout, seed, false);
+    this.firstMoment = engine.zeros([this.layout.size], 'f32', 'first moment');
+    this.secondMoment = engine.zeros([this.layout.size], 'f32', 'second moment');
+    const regions = preset.regions.actionUnits.length;
+    this.prior = engine.tensor(new Float32Array(regions * regions).fill(1 / (regions * regions)), [regions, regions]);
+  }
+
+  /** Projections of a network. */
+  project(parameters: Parameters, image: Tensor, masks: readonly Tensor[] | null): NetworkOutput {
+    const { engine, preset } = this;
+    const { global, regions } = new Encoder(engine, parameters, preset.backbone).forward(image, masks);
+    return {
+      global: head(engine, parameters, 'global.projector', global),
+      regions: regions && head(engine, parameters, 'region.projector', regions),
+    };
+  }
+
+  /** The online network's predictions of the target's projections. */
+  predict({ global, regions }: NetworkOutput): NetworkOutput {
+    return {
+      global: head(this.engine, this.online, 'global.predictor', global),
+      regions: regions && head(this.engine, this.online, 'region.predictor', regions),
+    };
+  }
+}

@@ -1,0 +1,117 @@
+/** Supervised training from scratch: the same encoder with a linear layer per AU, the upper line beside the probes. */
+import type { FaceDataset } from '../data/dataset.js';
+import { DeviceError, type CapturedStep, type Engine, type Tensor } from '../engine/index.js';
+import { augmentImages, augmentationParameters } from '../kernels/augment/index.js';
+import { bceWithLogits } from '../kernels/loss/index.js';
+import { linear } from '../kernels/matmul/index.js';
+import { adamw, clipScale } from '../kernels/optimizer/index.js';
+import { linearSpecs } from './backbone/specs.js';
+import { BatchOrder } from './batch-order.js';
+import { uploadDataset } from './device-dataset.js';
+import { Encoder } from './encoder.js';
+import { layOut, makeParameters, type Parameters } from './parameters.js';
+import { regionFeatureDim, type Preset } from './presets.js';
+import { learningRateAt } from './schedules.js';
+import { attentionMaps } from './training-step.js';
+
+export interface SupervisedOptions {
+  readonly preset: Preset;
+  readonly data: FaceDataset;
+  readonly batch: number;
+  readonly steps: number;
+  readonly seed: number;
+}
+
+/**
+ * pos_weight per AU: absent over present faces, between 1 and 10, so that rare AUs count.
+ * Unknown labels are left out.
+ */
+export function positiveWeights({ labels, count, actionUnits }: FaceDataset): Float32Array<ArrayBuffer> {
+  return Float32Array.from(actionUnits, (_, au) => {
+    let present = 0;
+    let absent = 0;
+    for (let face = 0; face < count; face++) {
+      const label = labels[face * actionUnits.length + au];
+      if (label === 1) present += 1;
+      else if (label === 0) absent += 1;
+    }
+    return Math.min(10, Math.max(1, absent / Math.max(1, present)));
+  });
+}
+
+interface Captured {
+  readonly step: CapturedStep<{ loss: Tensor }>;
+  readonly targets: Tensor;
+}
+
+/**
+ * Trains from scratch with all labels and gives back the trained parameters (they belong to the caller's scope).
+ * @param onStep called after every step with the 1-based step and its loss
+ * @throws {DeviceError} when the loss is not finite or the device fails
+ */
+export async function trainSupervised(
+  engine: Engine,
+  options: SupervisedOptions,
+  onStep: (step: number, loss: number) => void = () => {},
+): Promise<Parameters> {
+  const { preset, data: faces, batch, steps, seed } = options;
+  const { backbone, optimizer } = preset;
+  const aus = faces.actionUnits.length;
+  const inputs = regionFeatureDim(backbone) * aus;
+  const layout = layOut([...Encoder.specs(backbone), ...linearSpecs('detector', inputs, aus, 'fan-in')]);
+  const parameters = makeParameters(engine, layout, seed, true);
+  return engine.scope(async () => {
+    const gradients = parameters.gradients as Tensor;
+    const data = uploadDataset(engine, faces, preset.regions);
+    const indices = engine.zeros([batch], 'u32', 'face numbers');
+    const key = engine.zeros([2], 'u32', 'random key');
+    const hyper = engine.zeros([8], 'f32', 'optimiser scalars');
+    const targets = engine.zeros([batch, aus], 'f32', 'labels');
+    const moments = [engine.zeros([layout.size]), engine.zeros([layout.size])];
+    const weights = engine.tensor(positiveWeights(faces), [aus]);
+    const captured: Captured = {
+      targets,
+      step: await engine
+        .capture('supervised step', () => {
+          const { geometry, colour } = augmentationParameters(engine, {
+            batch,
+            views: 1,
+            sizeIn: data.imageSize,
+            sizeOut: backbone.imageSize,
+            stepKey: key,
+            options: preset.augmentation,
+          });
+          const image = augmentImages(engine, data.images, indices, geometry, colour, { sizeOut: backbone.imageSize });
+          const masks = attentionMaps(engine, data, preset, indices, geometry);
+          const loss = engine.withTape((tape) => {
+            const { regions } = new Encoder(engine, parameters, backbone).forward(image, masks);
+            const flat = engine.reshape(regions as Tensor, [batch, inputs]);
+            const logits = linear(engine, flat, parameters.get('detector.weight'), parameters.get('detector.bias'));
+            const value = bceWithLogits(engine, logits, targets, weights);
+            tape.backward([[value, engine.tensor([1], [1])]]);
+            return value;
+          });
+          const scale = clipScale(engine, gradients, optimizer.clip);
+          adamw(engine, { params: parameters.values, gradients, m: moments[0], v: moments[1], hyper, decayEnd: layout.decayEnd, scale });
+          return { loss };
+        })
+        .prepare(),
+    };
+    const order = new BatchOrder(faces.count, batch, seed);
+    const { beta1, beta2, epsilon, weightDecay, warmup } = optimizer;
+    for (let step = 0; step < steps; step++) {
+      const chosen = order.indices(step);
+      engine.write(indices, chosen);
+      engine.write(key, Uint32Array.of(seed, step));
+      const rate = learningRateAt(step, steps, preset.supervisedLearningRate, warmup);
+      engine.write(hyper, [rate, beta1, beta2, epsilon, weightDecay, 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1), 0]);
+      engine.write(captured.targets, Float32Array.from({ length: batch * aus }, (_, at) => faces.labels[chosen[Math.floor(at / aus)] * aus + (at % aus)]));
+      captured.step.run();
+      const [loss] = await engine.read(captured.step.outputs.loss);
+      if (!Number.isFinite(loss)) throw new DeviceError(`Supervised training stopped at step ${step + 1}: the loss is ${loss}.`);
+      onStep(step + 1, loss);
+    }
+    captured.step.destroy();
+    return parameters;
+  });
+}

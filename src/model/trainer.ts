@@ -1,0 +1,201 @@
+/** Self-supervised training: owns the model, the captured step and the schedules; runs the same in Node and in Chrome. */
+import type { FaceDataset } from '../data/dataset.js';
+import { DeviceError, type CapturedStep, type Engine, type Tensor } from '../engine/index.js';
+import { BatchOrder } from './batch-order.js';
+import { restoreTraining, snapshotTraining, type TrainingSnapshot } from './checkpoint/training-state.js';
+import { featureSpread, planEntropy } from './collapse.js';
+import { uploadDataset, type DeviceDataset } from './device-dataset.js';
+import type { ObjectiveConfig, Preset } from './presets.js';
+import { learningRateAt, targetDecayAt } from './schedules.js';
+import { SslModel } from './ssl-model.js';
+import { captureTrainingStep, type StepInputs, type StepOutputs } from './training-step.js';
+
+export interface TrainerOptions {
+  readonly preset: Preset;
+  /** Loss weights; the preset's by default. */
+  readonly objective?: ObjectiveConfig;
+  readonly data: FaceDataset;
+  /** Faces per step; each gives two views. */
+  readonly batch: number;
+  /** Length of the schedules: the learning rate reaches zero here. */
+  readonly steps: number;
+  readonly seed: number;
+}
+
+/** What one step showed. */
+export interface StepMetrics {
+  /** 1-based. */
+  readonly step: number;
+  /** Weighted sum of the terms. */
+  readonly loss: number;
+  readonly terms: Readonly<Record<string, number>>;
+  /** featureStd, effectiveRank, planEntropy, marginalResidual and gradientNorm. */
+  readonly collapse: Readonly<Record<string, number>>;
+  readonly learningRate: number;
+}
+
+/** Costs of the captured step, for logs. */
+export interface StepCosts {
+  readonly parameters: number;
+  readonly dispatches: number;
+  readonly gigaflops: number;
+  readonly peakBytes: number;
+  readonly lowerBoundBytes: number;
+}
+
+/** Steps submitted before the oldest one's metrics are awaited: the device never waits for the CPU. */
+const IN_FLIGHT = 2;
+
+export class SelfSupervisedTrainer {
+  /** Steps done. */
+  step = 0;
+  private readonly order: BatchOrder;
+
+  private constructor(
+    readonly engine: Engine,
+    readonly options: TrainerOptions,
+    readonly objective: ObjectiveConfig,
+    readonly model: SslModel,
+    readonly data: DeviceDataset,
+    private readonly inputs: StepInputs,
+    private readonly captured: CapturedStep<StepOutputs>,
+  ) {
+    this.order = new BatchOrder(options.data.count, options.batch, options.seed);
+  }
+
+  /** Uploads the data, makes the model and prepares the step. Everything it allocates belongs to the caller's scope. */
+  static async create(engine: Engine, options: TrainerOptions): Promise<SelfSupervisedTrainer> {
+    const { preset, batch } = options;
+    const objective = options.objective ?? preset.objective;
+    const data = uploadDataset(engine, options.data, preset.regions);
+    const model = new SslModel(engine, preset, options.seed);
+    const inputs: StepInputs = {
+      indices: engine.zeros([batch], 'u32', 'face numbers'),
+      key: engine.zeros([2], 'u32', 'random key'),
+      hyper: engine.zeros([8], 'f32', 'optimiser scalars'),
+      targetDecay: engine.zeros([1], 'f32', 'target decay'),
+    };
+    const captured = await captureTrainingStep(engine, model, data, inputs, batch, objective).prepare();
+    return new SelfSupervisedTrainer(engine, options, objective, model, data, inputs, captured);
+  }
+
+  get costs(): StepCosts {
+    const { captured, model } = this;
+    return {
+      parameters: model.online.count,
+      dispatches: captured.dispatches,
+      gigaflops: captured.flops / 1e9,
+      peakBytes: captured.plan.peakBytes,
+      lowerBoundBytes: captured.plan.lowerBoundBytes,
+    };
+  }
+
+  /** Time of every launch of one step. It trains: the step counts. */
+  async profile() {
+    this.writeInputs();
+    this.step += 1;
+    return this.captured.profile();
+  }
+
+  private writeInputs(): number {
+    const { engine, inputs, options, step } = this;
+    const { learningRate, warmup, beta1, beta2, epsilon, weightDecay, targetDecay } = options.preset.optimizer;
+    const rate = learningRateAt(step, options.steps, learningRate, warmup);
+    engine.write(inputs.indices, this.order.indices(step));
+    engine.write(inputs.key, Uint32Array.of(options.seed, step));
+    engine.write(inputs.hyper, [rate, beta1, beta2, epsilon, weightDecay, 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1), 0]);
+    engine.write(inputs.targetDecay, [targetDecayAt(step, options.steps, targetDecay)]);
+    return rate;
+  }
+
+  /** Submits one step; the metrics arrive when the device has done it. */
+  private submit(): Promise<StepMetrics> {
+    const learningRate = this.writeInputs();
+    this.captured.run();
+    this.step += 1;
+    return this.readMetrics(this.step, learningRate);
+  }
+
+  private async readMetrics(step: number, learningRate: number): Promise<StepMetrics> {
+    const { engine, objective } = this;
+    const { places, scalars, secondMoment, mean, transport } = this.captured.outputs;
+    // All copies are queued before the first await, so that they see this step's values.
+    const read = (tensor: Tensor) => engine.read(tensor);
+    const [values, moment, average, plan, residual] = await Promise.all([
+      read(scalars),
+      read(secondMoment),
+      read(mean),
+      transport ? read(transport.plan) : null,
+      transport ? read(transport.residual) : null,
+    ]);
+    const { gradientNorm, ...lossPlaces } = places;
+    const terms = Object.fromEntries(Object.entries(lossPlaces).map(([name, place]) => [name, values[place]]));
+    const loss = Object.entries(terms).reduce((sum, [name, value]) => sum + value * objective[name as 'global'], 0);
+    const regions = objective.region + objective.contrast + objective.relation > 0 ? this.options.preset.regions.actionUnits.length : 1;
+    const { featureStd, effectiveRank } = featureSpread(moment, average, 2 * this.options.batch * regions);
+    if (!Number.isFinite(loss) || !Number.isFinite(values[gradientNorm])) {
+      throw new DeviceError(
+        `Training stopped at step ${step}: the loss is ${loss} (${Object.entries(terms).map(([name, value]) => `${name} ${value}`).join(', ')}). ` +
+          'Try a smaller learning rate; the last checkpoint is from before this step.',
+      );
+    }
+    return {
+      step,
+      loss,
+      terms,
+      collapse: {
+        featureStd,
+        effectiveRank,
+        gradientNorm: values[gradientNorm],
+        ...(plan && residual
+          ? {
+              planEntropy: planEntropy(plan, regions * regions),
+              marginalResidual: residual.reduce((largest, value) => Math.max(largest, value), 0),
+            }
+          : {}),
+      },
+      learningRate,
+    };
+  }
+
+  /**
+   * Trains up to step `until` (the schedule's end by default).
+   * @param onMetrics called for every step in order; may return a promise that resolves to pause until then
+   * @param signal stops between two steps
+   * @throws {DeviceError} when the loss or the gradient is not finite, or the device fails
+   */
+  async train(onMetrics: (metrics: StepMetrics) => void | Promise<void>, until = this.options.steps, signal?: AbortSignal): Promise<void> {
+    const waiting: Promise<StepMetrics>[] = [];
+    const settleOldest = async () => onMetrics(await (waiting.shift() as Promise<StepMetrics>));
+    try {
+      while (this.step < until && !signal?.aborted) {
+        waiting.push(this.submit());
+        if (waiting.length >= IN_FLIGHT) await settleOldest();
+      }
+      while (waiting.length > 0) await settleOldest();
+    } finally {
+      await Promise.allSettled(waiting);
+    }
+  }
+
+  /** Everything that a later run needs to go on as if this one had never stopped. */
+  snapshot(): Promise<TrainingSnapshot> {
+    return snapshotTraining(this.engine, this.model, this.step);
+  }
+
+  /** @throws {InputError} when the snapshot is of another architecture. */
+  restore(snapshot: TrainingSnapshot): void {
+    this.step = restoreTraining(this.engine, this.model, snapshot);
+  }
+
+  /** The last step's transport plans [2B, R, R], or null when the relation loss is off. */
+  async transportPlans(): Promise<Float32Array | null> {
+    const { transport } = this.captured.outputs;
+    return transport && ((await this.engine.read(transport.plan)) as Float32Array);
+  }
+
+  /** Gives the captured step's memory back. */
+  destroy(): void {
+    this.captured.destroy();
+  }
+}
