@@ -1,0 +1,2 @@
+export type { WindowAttentionOptions } from './geometry.js';
+export { windowAttention } from './window-attention.js';

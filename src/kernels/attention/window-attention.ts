@@ -1,0 +1,104 @@
+import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import { columnSum } from '../reduction/index.js';
+import { kernelConstants, windowGeometry, type WindowAttentionOptions, type WindowGeometry } from './geometry.js';
+
+/** Workgroups that the backward pass aims for: windows are grouped so that the table's partial sums stay few. */
+const BACKWARD_WORKGROUPS = { software: 32, gpu: 1024 };
+
+function sharedParams(geometry: WindowGeometry): Record<string, number> {
+  const { heads, height, width, windowsY, windowsX, shiftY, shiftX, headDim } = geometry;
+  return {
+    heads,
+    height,
+    width,
+    windows_y: windowsY,
+    windows_x: windowsX,
+    shift_y: shiftY,
+    shift_x: shiftX,
+    scale: 1 / Math.sqrt(headDim),
+  };
+}
+
+/** Floating-point operations of one N x N x d product over all windows and heads. */
+function productFlops({ batch, windowsY, windowsX, windowSize, channels }: WindowGeometry): number {
+  return 2 * batch * windowsY * windowsX * windowSize ** 4 * channels;
+}
+
+interface BackwardTensors {
+  qkv: Tensor;
+  pad: Tensor;
+  table: Tensor;
+  dy: Tensor;
+  lse: Tensor;
+  dqkv: Tensor;
+  dpad: Tensor;
+}
+
+/** Launches the backward kernel; returns the table gradient's partial sums [groups, entries · heads]. */
+function dispatchBackward(engine: Engine, geometry: WindowGeometry, tensors: BackwardTensors): Tensor {
+  const { batch, heads, windowsY, windowsX, paddingTokens } = geometry;
+  const windows = batch * windowsY * windowsX;
+  const constants = kernelConstants(engine, geometry, 2);
+  const slots = constants.SLOTS as number;
+  const wanted = (engine.info.software ? BACKWARD_WORKGROUPS.software : BACKWARD_WORKGROUPS.gpu) * slots;
+  const windowsPerGroup = Math.max(1, Math.floor((windows * heads) / wanted));
+  const groups = Math.ceil(windows / windowsPerGroup);
+  const partial = engine.empty([groups, tensors.table.size]);
+  engine.dispatch({
+    shader: 'attention/window_attention_backward',
+    constants,
+    tensors: { ...tensors, partial },
+    params: {
+      ...sharedParams(geometry),
+      images: batch,
+      windows_per_group: windowsPerGroup,
+      groups,
+      padding_tokens: paddingTokens,
+    },
+    workgroups: gridFor(groups * heads, slots),
+    flops: 5 * productFlops(geometry),
+    bytes: 4 * (2 * tensors.qkv.size + tensors.dy.size + tensors.lse.size + partial.size),
+  });
+  return partial;
+}
+
+/**
+ * Shifted-window multi-head self-attention of a Swin block, between the qkv and the output projection; differentiable
+ * in qkv, the table and padQkv. Per window and head, y = softmax(q kᵀ / √d + bias + mask) v, where
+ * bias = table[(Δy + w − 1)(2w − 1) + Δx + w − 1] (Δ = query − key) and mask = −100 between tokens of different
+ * regions of the cyclic shift (Liu et al. 2021, arXiv 2103.14030; padding and per-axis shift as in torchvision).
+ * A map that is no multiple of the window is padded at the bottom and right before it is rolled, and cropped after.
+ * @param qkv [B, H, W, 3C], in the order q | k | v, each [heads, C / heads]
+ * @param table [(2w − 1)², heads]
+ * @returns [B, H, W, C]
+ * @throws {ShapeError} when shapes and options do not fit each other
+ */
+export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, options: WindowAttentionOptions): Tensor {
+  const geometry = windowGeometry(qkv, table, options);
+  const { batch, height, width, channels, heads, windowsY, windowsX, paddingTokens } = geometry;
+  const padded = paddingTokens > 0;
+  // A binding that the kernel never reads when there is no padding still needs some tensor.
+  const pad = padded ? (options.padQkv ?? engine.zeros([3 * channels])) : table;
+  const y = engine.empty([batch, height, width, channels]);
+  const lse = engine.empty([batch, heads, height, width]);
+  const constants = kernelConstants(engine, geometry, 1);
+  const pairs = batch * windowsY * windowsX * heads;
+  engine.dispatch({
+    shader: 'attention/window_attention',
+    constants,
+    tensors: { qkv, pad, table, y, lse },
+    params: { ...sharedParams(geometry), pairs },
+    workgroups: gridFor(pairs, constants.SLOTS as number),
+    flops: 2 * productFlops(geometry),
+    bytes: 4 * (qkv.size + y.size + lse.size),
+  });
+  const inputs = padded && options.padQkv ? [qkv, table, options.padQkv] : [qkv, table];
+  engine.record('windowAttention', inputs, [y], (context) => {
+    const dqkv = context.needs(0) ? context.target(0) : engine.empty(qkv.shape);
+    const dpad = engine.empty(padded ? [batch, paddingTokens, 3 * channels] : [4]);
+    const partial = dispatchBackward(engine, geometry, { qkv, pad, table, dy: context.gradient(0), lse, dqkv, dpad });
+    if (context.needs(1)) columnSum(engine, partial, context.target(1));
+    if (inputs.length > 2 && context.needs(2)) columnSum(engine, dpad, context.target(2));
+  });
+  return y;
+}

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
+import { windowAttention } from '../src/kernels/attention/index.js';
+import { checkGradients } from './gradient-check.js';
+import { expectClose, randomValues, withEngine } from './helpers.js';
+import { windowAttentionReference, type AttentionCase } from './reference/attention.js';
+
+/** Inputs of a case: qkv large enough that the softmax is far from uniform, a table that matters beside it. */
+function inputsOf(options: AttentionCase): { shape: number[]; data: Float32Array<ArrayBuffer> }[] {
+  const { batch, height, width, heads, headDim, windowSize } = options;
+  const triple = 3 * heads * headDim;
+  const entries = (2 * windowSize - 1) ** 2;
+  return [
+    { shape: [batch, height, width, triple], data: randomValues(batch * height * width * triple, 1).map((value) => value * 2) },
+    { shape: [entries, heads], data: randomValues(entries * heads, 2) },
+    { shape: [triple], data: randomValues(triple, 3) },
+  ];
+}
+
+function run(engine: Engine, options: AttentionCase, [qkv, table, padQkv]: Tensor[]): Tensor {
+  const { heads, windowSize, shift } = options;
+  return windowAttention(engine, qkv, table, { heads, windowSize, shift, padQkv });
+}
+
+function isPadded({ height, width, windowSize }: AttentionCase): boolean {
+  return height % windowSize !== 0 || width % windowSize !== 0;
+}
+
+const CASES: Record<string, AttentionCase> = {
+  'windows of 4, no shift': { batch: 2, height: 8, width: 8, heads: 2, headDim: 16, windowSize: 4, shift: 0 },
+  'windows of 4, shift 2': { batch: 2, height: 8, width: 8, heads: 2, headDim: 16, windowSize: 4, shift: 2 },
+  'three windows on an axis, shift 1': { batch: 1, height: 12, width: 12, heads: 1, headDim: 8, windowSize: 4, shift: 1 },
+  'a wide map': { batch: 1, height: 4, width: 12, heads: 3, headDim: 8, windowSize: 4, shift: 2 },
+  'a tall map': { batch: 2, height: 12, width: 8, heads: 1, headDim: 8, windowSize: 4, shift: 3 },
+  'a map as large as the window': { batch: 3, height: 4, width: 4, heads: 4, headDim: 8, windowSize: 4, shift: 2 },
+  'head dimension 6': { batch: 1, height: 8, width: 8, heads: 2, headDim: 6, windowSize: 4, shift: 2 },
+  'windows of 7, shift 3': { batch: 1, height: 14, width: 14, heads: 2, headDim: 8, windowSize: 7, shift: 3 },
+  'windows of 7, head dimension 32': { batch: 1, height: 7, width: 14, heads: 1, headDim: 32, windowSize: 7, shift: 3 },
+  'windows of 2': { batch: 1, height: 6, width: 4, heads: 2, headDim: 8, windowSize: 2, shift: 1 },
+  'windows of 3, head dimension 6': { batch: 1, height: 6, width: 9, heads: 2, headDim: 6, windowSize: 3, shift: 1 },
+  'windows of 8 in blocks of rows': { batch: 1, height: 8, width: 16, heads: 1, headDim: 8, windowSize: 8, shift: 4 },
+  'padded on both axes': { batch: 2, height: 6, width: 9, heads: 2, headDim: 8, windowSize: 4, shift: 2 },
+  'padded, no shift': { batch: 1, height: 5, width: 8, heads: 1, headDim: 6, windowSize: 4, shift: 0 },
+  'padded, smaller than the window': { batch: 2, height: 3, width: 2, heads: 2, headDim: 8, windowSize: 4, shift: 2 },
+  'padded, smaller on one axis only': { batch: 1, height: 3, width: 10, heads: 1, headDim: 16, windowSize: 4, shift: 2 },
+  'padded windows of 7': { batch: 1, height: 8, width: 10, heads: 1, headDim: 8, windowSize: 7, shift: 3 },
+};
+
+for (const [name, options] of Object.entries(CASES)) {
+  test(`window attention: ${name}`, () =>
+    withEngine((engine) => {
+      const inputs = inputsOf(options);
+      const used = isPadded(options) ? inputs : inputs.slice(0, 2);
+      return checkGradients({
+        engine,
+        name,
+        inputs: used,
+        forward: (tensors) => run(engine, options, tensors),
+        reference: ([qkv, table, padQkv]) => windowAttentionReference(options, qkv, table, padQkv ?? new Float64Array(0)),
+        samples: 12,
+      });
+    }));
+}
+
+test('window attention: windows of 12 need several blocks of rows', () =>
+  withEngine(async (engine) => {
+    const options: AttentionCase = { batch: 1, height: 12, width: 24, heads: 1, headDim: 32, windowSize: 12, shift: 6 };
+    const inputs = inputsOf(options);
+    await checkGradients({
+      engine,
+      name: 'windows of 12',
+      inputs: inputs.slice(0, 2),
+      forward: (tensors) => run(engine, options, tensors),
+      reference: ([qkv, table]) => windowAttentionReference(options, qkv, table, new Float64Array(0)),
+      samples: 4,
+    });
+  }));
+
+test('window attention: padding tokens without a bias have zero q, k and v', () =>
+  withEngine(async (engine) => {
+    const options: AttentionCase = { batch: 1, height: 5, width: 5, heads: 1, headDim: 8, windowSize: 4, shift: 2 };
+    const [qkv, table] = inputsOf(options);
+    const { heads, windowSize, shift } = options;
+    const y = windowAttention(engine, engine.tensor(qkv.data, qkv.shape), engine.tensor(table.data, table.shape), { heads, windowSize, shift });
+    const expected = windowAttentionReference(options, Float64Array.from(qkv.data), Float64Array.from(table.data), new Float64Array(24));
+    await expectClose(engine, y, expected, 2e-5, 'padding without a bias');
+  }));
+
+test('window attention: large logits neither overflow nor lose the softmax', () =>
+  withEngine(async (engine) => {
+    const options: AttentionCase = { batch: 1, height: 8, width: 8, heads: 1, headDim: 8, windowSize: 4, shift: 2 };
+    const [qkv, table] = inputsOf(options);
+    const large = qkv.data.map((value) => value * 15);
+    const y = run(engine, options, [engine.tensor(large, qkv.shape), engine.tensor(table.data, table.shape)]);
+    const expected = windowAttentionReference(options, Float64Array.from(large), Float64Array.from(table.data), new Float64Array(0));
+    await expectClose(engine, y, expected, 2e-4, 'large logits');
+  }));
+
+test('window attention: two runs give the same bits, forward and backward', () =>
+  withEngine(async (engine) => {
+    const options = CASES['padded on both axes'];
+    const runs: Float32Array[][] = [];
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const tensors = inputsOf(options).map(({ data, shape }) => engine.tensor(data, shape));
+      const results = engine.withTape((tape) => {
+        for (const tensor of tensors) tape.watch(tensor);
+        const y = run(engine, options, tensors);
+        tape.backward([[y, engine.tensor(randomValues(y.size, 9), y.shape)]]);
+        return [y, ...tensors.map((tensor) => tape.gradientOf(tensor) as Tensor)];
+      });
+      runs.push((await Promise.all(results.map((tensor) => engine.read(tensor)))) as Float32Array[]);
+    }
+    assert.equal(runs[0].length, 4);
+    runs[0].forEach((values, index) => assert.deepEqual(Buffer.from(values.buffer), Buffer.from(runs[1][index].buffer)));
+  }));
+
+test('window attention: shapes that do not fit are refused in words', () =>
+  withEngine(async (engine) => {
+    const qkv = engine.zeros([1, 8, 8, 48]);
+    const table = engine.zeros([49, 2]);
+    const refused = (pattern: RegExp, heads: number, windowSize: number, shift: number) =>
+      assert.throws(() => windowAttention(engine, qkv, table, { heads, windowSize, shift }), (error: unknown) => error instanceof ShapeError && pattern.test(error.message));
+    refused(/16 channels cannot be split into 3 heads/, 3, 4, 0);
+    refused(/shift is 4, expected 0 to 3/, 2, 4, 4);
+    refused(/window size is 13, expected 2 to 12/, 2, 13, 0);
+    refused(/bias table has shape \[49, 2\], expected \[169, 2\]/, 2, 7, 3);
+    assert.throws(() => windowAttention(engine, table, table, { heads: 2, windowSize: 4, shift: 0 }), /expected \[B, H, W, 3C\]/);
+  }));
