@@ -10,7 +10,7 @@ import type { BackboneConfig } from './presets.js';
 export interface Features {
   /** [N, R, D]: one row per AU region; null when no attention maps were given. */
   readonly regions: Tensor | null;
-  /** [N, D]: mean over each pooled map, concatenated. */
+  /** [N, C]: mean over the last stage's map. */
   readonly global: Tensor;
 }
 
@@ -25,7 +25,7 @@ export class Encoder {
   constructor(
     private readonly engine: Engine,
     parameters: Parameters,
-    config: BackboneConfig,
+    private readonly config: BackboneConfig,
   ) {
     this.backbone = new Swin(engine, parameters, config, 'backbone.');
   }
@@ -39,13 +39,12 @@ export class Encoder {
    * @param masks AU attention maps [N, R, h, w], one tensor per pooled stage, or null for the global feature only
    */
   forward(image: Tensor, masks: readonly Tensor[] | null): Features {
-    const { engine } = this;
+    const { engine, config } = this;
     const maps = this.backbone.forward(image);
-    const regions = masks && joined(engine, maps.map((map, index) => regionPool(engine, map, masks[index])));
-    const pooled = maps.map((map) => {
-      const [batch, height, width, channels] = map.shape;
-      return meanPool(engine, engine.reshape(map, [batch, height * width, channels]));
-    });
-    return { regions, global: joined(engine, pooled) };
+    const mapOf = (stage: number) => maps.get(stage) as Tensor;
+    const regions = masks && joined(engine, config.poolStages.map((stage, index) => regionPool(engine, mapOf(stage), masks[index])));
+    const last = mapOf(config.depths.length - 1);
+    const [batch, height, width, channels] = last.shape;
+    return { regions, global: meanPool(engine, engine.reshape(last, [batch, height * width, channels])) };
   }
 }

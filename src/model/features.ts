@@ -11,11 +11,13 @@ import { attentionMaps } from './training-step.js';
 export interface DatasetFeatures {
   readonly count: number;
   readonly regions: number;
-  /** Length of one feature. */
+  /** Length of one region's feature. */
   readonly dim: number;
+  /** Length of the global feature. */
+  readonly globalDim: number;
   /** [count, regions, dim]. */
   readonly region: Float32Array<ArrayBuffer>;
-  /** [count, dim]. */
+  /** [count, globalDim]. */
   readonly global: Float32Array<ArrayBuffer>;
 }
 
@@ -48,18 +50,19 @@ export async function extractFeatures(
     const { regions: regionTensor, global: globalTensor } = captured.outputs;
     if (!regionTensor) throw new Error('the encoder was given attention maps and must give region features');
     const [, regions, dim] = regionTensor.shape;
+    const globalDim = globalTensor.shape[1];
     const region = new Float32Array(data.count * regions * dim);
-    const global = new Float32Array(data.count * dim);
+    const global = new Float32Array(data.count * globalDim);
     for (let start = 0; start < data.count; start += BATCH) {
       const faces = Math.min(BATCH, data.count - start);
       engine.write(indices, Uint32Array.from({ length: BATCH }, (_, index) => start + Math.min(index, faces - 1)));
       captured.run();
       const [regionBatch, globalBatch] = await Promise.all([engine.read(regionTensor), engine.read(globalTensor)]);
       region.set(regionBatch.subarray(0, faces * regions * dim), start * regions * dim);
-      global.set(globalBatch.subarray(0, faces * dim), start * dim);
+      global.set(globalBatch.subarray(0, faces * globalDim), start * globalDim);
       onProgress(start + faces);
     }
     captured.destroy();
-    return { count: data.count, regions, dim, region, global };
+    return { count: data.count, regions, dim, globalDim, region, global };
   });
 }

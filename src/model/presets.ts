@@ -266,6 +266,16 @@ export function stageSize({ imageSize }: BackboneConfig, stage: number): number 
   return size;
 }
 
+/** The stages whose normalised maps are used: the pooled ones and the last, which gives the global feature. */
+export function usedStages({ poolStages, depths }: BackboneConfig): readonly number[] {
+  return [...new Set([...poolStages, depths.length - 1])].sort((a, b) => a - b);
+}
+
+/** Length of the global feature: the last stage's channels. */
+export function globalFeatureDim(backbone: BackboneConfig): number {
+  return stageChannels(backbone, backbone.depths.length - 1);
+}
+
 /** Length of one region's feature: the pooled stages' channels together. */
 export function regionFeatureDim(backbone: BackboneConfig): number {
   return backbone.poolStages.reduce((sum, stage) => sum + stageChannels(backbone, stage), 0);

@@ -3,16 +3,16 @@ import type { Engine, Tensor } from '../engine/index.js';
 import { Encoder } from './encoder.js';
 import { head, headSpecs } from './heads.js';
 import { layOut, makeParameters, type ArenaLayout, type Parameters, type ParameterSpec } from './parameters.js';
-import { checkBackbone, regionFeatureDim, type Preset } from './presets.js';
+import { checkBackbone, globalFeatureDim, regionFeatureDim, type Preset } from './presets.js';
 
 /** Parameters of the whole model: backbone, then projectors and predictors for the global and region features. */
 export function sslSpecs({ backbone, heads }: Preset): ParameterSpec[] {
   const { hiddenDim, projectionDim } = heads;
-  const features = regionFeatureDim(backbone);
+  const features = { global: globalFeatureDim(backbone), region: regionFeatureDim(backbone) };
   return [
     ...Encoder.specs(backbone),
-    ...['global', 'region'].flatMap((scope) => [
-      ...headSpecs(`${scope}.projector`, features, hiddenDim, projectionDim),
+    ...(['global', 'region'] as const).flatMap((scope) => [
+      ...headSpecs(`${scope}.projector`, features[scope], hiddenDim, projectionDim),
       ...headSpecs(`${scope}.predictor`, projectionDim, hiddenDim, projectionDim),
     ]),
   ];

@@ -1,6 +1,6 @@
 /** Parameters of the backbone, named as torchvision names those of its Swin. */
 import type { Initializer, ParameterSpec } from '../parameters.js';
-import { stageChannels, type BackboneConfig } from '../presets.js';
+import { stageChannels, usedStages, type BackboneConfig } from '../presets.js';
 
 const zeros: Initializer = { kind: 'zeros' };
 const ones: Initializer = { kind: 'ones' };
@@ -59,9 +59,9 @@ export function mergeName(prefix: string, stage: number): string {
   return `${prefix}features.${2 * stage}`;
 }
 
-/** All parameters of the backbone. Each pooled stage has a norm of its own. */
+/** All parameters of the backbone. Each stage whose map is used has a norm of its own. */
 export function backboneSpecs(prefix: string, config: BackboneConfig): ParameterSpec[] {
-  const { stem, embedDim, depths, heads, initialStd, poolStages } = config;
+  const { stem, embedDim, depths, heads, initialStd } = config;
   const specs: ParameterSpec[] =
     stem === 'patch'
       ? [...linearSpecs(`${prefix}features.0.0`, 48, embedDim, initialStd), ...normSpecs(`${prefix}features.0.2`, embedDim)]
@@ -78,6 +78,6 @@ export function backboneSpecs(prefix: string, config: BackboneConfig): Parameter
     }
     for (let block = 0; block < depth; block++) specs.push(...blockSpecs(blockName(prefix, stage, block), channels, heads[stage], config));
   });
-  for (const stage of poolStages) specs.push(...normSpecs(`${prefix}norm.${stage}`, stageChannels(config, stage)));
+  for (const stage of usedStages(config)) specs.push(...normSpecs(`${prefix}norm.${stage}`, stageChannels(config, stage)));
   return specs;
 }

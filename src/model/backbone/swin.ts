@@ -9,7 +9,7 @@ import { patchEmbed, patchMerge } from '../../kernels/layout/index.js';
 import { linear } from '../../kernels/matmul/index.js';
 import { layerNorm } from '../../kernels/normalization/index.js';
 import type { Parameters } from '../parameters.js';
-import type { BackboneConfig } from '../presets.js';
+import { usedStages, type BackboneConfig } from '../presets.js';
 import { blockName, mergeName } from './specs.js';
 
 /** A network's parameters under a name prefix, and what it computes with them. */
@@ -55,25 +55,25 @@ export class Swin {
 
   /**
    * @param image [B, S, S, 3], normalised
-   * @returns the normalised map [B, h, w, C] of each pooled stage, in the order of `poolStages`
+   * @returns the normalised map [B, h, w, C] of every stage that is used, by stage
    */
-  forward(image: Tensor): Tensor[] {
-    const { depths, heads, windowSize, poolStages } = this.config;
-    const last = Math.max(...poolStages);
+  forward(image: Tensor): ReadonlyMap<number, Tensor> {
+    const { depths, heads, windowSize } = this.config;
+    const used = usedStages(this.config);
     const maps = new Map<number, Tensor>();
     let x = this.embed(image);
-    for (let stage = 0; stage <= last; stage++) {
+    depths.forEach((depth, stage) => {
       if (stage > 0) {
         const name = mergeName(this.prefix, stage);
         const merged = this.norm(patchMerge(this.engine, x), `${name}.norm`);
         x = linear(this.engine, merged, this.parameters.get(`${name}.reduction.weight`), null);
       }
-      for (let block = 0; block < depths[stage]; block++) {
+      for (let block = 0; block < depth; block++) {
         const shift = block % 2 === 1 ? Math.floor(windowSize / 2) : 0;
         x = this.block(x, blockName(this.prefix, stage, block), heads[stage], shift);
       }
-      if (poolStages.includes(stage)) maps.set(stage, this.norm(x, `${this.prefix}norm.${stage}`));
-    }
-    return poolStages.map((stage) => maps.get(stage) as Tensor);
+      if (used.includes(stage)) maps.set(stage, this.norm(x, `${this.prefix}norm.${stage}`));
+    });
+    return maps;
   }
 }
