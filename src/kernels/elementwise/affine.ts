@@ -1,14 +1,7 @@
 import { type Engine, type Tensor } from '../../engine/index.js';
 import { elementwiseGrid } from './geometry.js';
-import { scale } from './scale.js';
 
-/**
- * y = factor · x + offset; differentiable.
- * @param x any shape
- * @param factor a number, fixed when a step is captured; likewise `offset`
- */
-export function affine(engine: Engine, x: Tensor, factor: number, offset: number): Tensor {
-  const y = engine.empty(x.shape);
+function run(engine: Engine, x: Tensor, factor: number, offset: number, y: Tensor): void {
   engine.dispatch({
     shader: 'elementwise/affine',
     tensors: { x, y },
@@ -17,8 +10,26 @@ export function affine(engine: Engine, x: Tensor, factor: number, offset: number
     flops: 2 * x.size,
     bytes: 8 * x.size,
   });
+}
+
+/**
+ * y = factor · x + offset with two numbers, fixed when a step is captured; differentiable.
+ * @param x any shape
+ */
+export function affine(engine: Engine, x: Tensor, factor: number, offset: number): Tensor {
+  const y = engine.empty(x.shape);
+  run(engine, x, factor, offset, y);
   engine.record('affine', [x], [y], (context) => {
-    if (context.needs(0)) context.set(0, scale(engine, context.gradient(0), factor));
+    if (context.needs(0)) run(engine, context.gradient(0), factor, 0, context.target(0));
   });
   return y;
+}
+
+/**
+ * y = factor · x; differentiable.
+ * @param x any shape
+ * @param factor a number, fixed when a step is captured
+ */
+export function scale(engine: Engine, x: Tensor, factor: number): Tensor {
+  return affine(engine, x, factor, 0);
 }

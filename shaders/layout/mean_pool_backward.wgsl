@@ -1,0 +1,24 @@
+// Gradient of mean_pool: dx[b, t, c] = dy[b, c] / tokens.
+//
+// dy: [batch, channels]; dx: [batch, tokens, channels].
+// Dispatch: one thread per PER_THREAD elements of the output, strided by the workgroup (coalesced writes);
+// workgroups spill from x into y.
+const PER_THREAD: u32 = 4u;
+
+struct Params { batch: u32, tokens: u32, channels: u32 }
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let start = (group.y * groups.x + group.x) * 64u * PER_THREAD + lane;
+  for (var k = 0u; k < PER_THREAD; k += 1u) {
+    let i = start + k * 64u;
+    if (i < params.batch * params.tokens * params.channels) {
+      let image = i / (params.tokens * params.channels);
+      dx[i] = dy[image * params.channels + i % params.channels] / f32(params.tokens);
+    }
+  }
+}

@@ -1,0 +1,32 @@
+// Gradient of patch_merge: every position of the input reads the one place it went to.
+//
+// dy: [batch, ceil(height / 2), ceil(width / 2), 4 channels]; dx: [batch, height, width, channels].
+// Dispatch: one thread per PER_THREAD elements of the output, strided by the workgroup (coalesced writes);
+// workgroups spill from x into y.
+const PER_THREAD: u32 = 4u;
+
+struct Params { batch: u32, height: u32, width: u32, channels: u32 }
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let start = (group.y * groups.x + group.x) * 64u * PER_THREAD + lane;
+  for (var k = 0u; k < PER_THREAD; k += 1u) {
+    let i = start + k * 64u;
+    if (i < params.batch * params.height * params.width * params.channels) {
+      let rows = (params.height + 1u) / 2u;
+      let columns = (params.width + 1u) / 2u;
+      let channel = i % params.channels;
+      let position = i / params.channels;
+      let column = position % params.width;
+      let row = (position / params.width) % params.height;
+      let image = position / (params.width * params.height);
+      let quarter = 2u * (column % 2u) + row % 2u;
+      let cell = (image * rows + row / 2u) * columns + column / 2u;
+      dx[i] = dy[(cell * 4u + quarter) * params.channels + channel];
+    }
+  }
+}

@@ -1,0 +1,40 @@
+// First stage of the gradients of a normalisation's weight and bias, sums over the rows of
+//   dy n  and  dy,   n = (x - mean) rstd
+// for one share of the rows: share s takes the rows s, s + shares, s + 2 shares, ...
+//
+// x, dy: [rows, columns]; statistics: mean, rstd as pairs, [rows, 2] (layer norm) or, with PER_COLUMN, [columns, 2]
+// (batch norm); partial: [shares, 2, columns], first the sums of dy n, then those of dy;
+// reduction/column_sum_finish adds the shares.
+//
+// Dispatch: one thread per (share, column), flat and column fastest, so that reads are coalesced and no lane idles
+// whatever the number of columns. No barrier; the order of every sum is fixed.
+const PER_COLUMN: bool = false;
+
+struct Params { rows: u32, columns: u32, shares: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read> statistics: array<f32>;
+@group(0) @binding(3) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let thread = (group.y * groups.x + group.x) * 64u + lane;
+  if (thread >= params.shares * params.columns) {
+    return;
+  }
+  let share = thread / params.columns;
+  let column = thread % params.columns;
+  var product = 0.0;
+  var sum = 0.0;
+  for (var row = share; row < params.rows; row += params.shares) {
+    let at = row * params.columns + column;
+    let pair = 2u * select(row, column, PER_COLUMN);
+    let g = dy[at];
+    product += g * ((x[at] - statistics[pair]) * statistics[pair + 1u]);
+    sum += g;
+  }
+  partial[2u * share * params.columns + column] = product;
+  partial[(2u * share + 1u) * params.columns + column] = sum;
+}

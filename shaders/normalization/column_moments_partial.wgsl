@@ -1,0 +1,35 @@
+// First stage of the mean and variance of each column: mean and sum of squared deviations of one share of the rows
+// (share s takes the rows s, s + shares, ...). Two passes over the few rows of a share, so that nothing cancels.
+//
+// x: [rows, columns]; partial: [shares, 2, columns] = mean, sum of squared deviations; shares <= rows.
+//
+// Dispatch: one thread per (share, column), flat and column fastest (coalesced, no barrier, fixed order).
+struct Params { rows: u32, columns: u32, shares: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let thread = (group.y * groups.x + group.x) * 64u + lane;
+  if (thread >= params.shares * params.columns) {
+    return;
+  }
+  let share = thread / params.columns;
+  let column = thread % params.columns;
+  var sum = 0.0;
+  var count = 0.0;
+  for (var row = share; row < params.rows; row += params.shares) {
+    sum += x[row * params.columns + column];
+    count += 1.0;
+  }
+  let mean = sum / count;
+  var square = 0.0;
+  for (var row = share; row < params.rows; row += params.shares) {
+    let centred = x[row * params.columns + column] - mean;
+    square += centred * centred;
+  }
+  partial[2u * share * params.columns + column] = mean;
+  partial[(2u * share + 1u) * params.columns + column] = square;
+}

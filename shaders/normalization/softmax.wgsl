@@ -1,0 +1,60 @@
+// Softmax over the last dimension: y = exp(x - max) / sum exp(x - max).
+//
+// x, y: [rows, columns].
+//
+// Dispatch: LANES neighbouring threads share a row and 64 / LANES rows share a workgroup; workgroups spill from x
+// into y. On a GPU LANES is 8 to 32, so that a row is read in coalesced pieces; each lane keeps a partial sum and
+// all lanes add the partial sums in the same order. With LANES = 1 there is no barrier left, which suits
+// implementations on a CPU.
+const LANES: u32 = 16u;
+
+struct Params { rows: u32, columns: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+var<workgroup> maxima: array<f32, 64>;
+var<workgroup> sums: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let lane = local % LANES;
+  let row = (group.y * groups.x + group.x) * (64u / LANES) + local / LANES;
+  let valid = row < params.rows;
+  let base = select(0u, row * params.columns, valid);
+  let end = select(0u, params.columns, valid);
+  let first = local - lane;
+
+  var largest = -3.4e38;
+  for (var c = lane; c < end; c += LANES) {
+    largest = max(largest, x[base + c]);
+  }
+  if (LANES > 1u) {
+    maxima[local] = largest;
+    workgroupBarrier();
+    for (var k = 0u; k < LANES; k += 1u) {
+      largest = max(largest, maxima[first + k]);
+    }
+  }
+
+  // The exponentials are kept in y: each lane reads back only what it wrote itself.
+  var sum = 0.0;
+  for (var c = lane; c < end; c += LANES) {
+    let e = exp(x[base + c] - largest);
+    y[base + c] = e;
+    sum += e;
+  }
+  if (LANES > 1u) {
+    sums[local] = sum;
+    workgroupBarrier();
+    sum = 0.0;
+    for (var k = 0u; k < LANES; k += 1u) {
+      sum += sums[first + k];
+    }
+  }
+  let factor = 1.0 / sum;
+  for (var c = lane; c < end; c += LANES) {
+    y[base + c] = y[base + c] * factor;
+  }
+}

@@ -1,0 +1,29 @@
+import { ShapeError, formatShape, type Engine, type Tensor } from '../../engine/index.js';
+import { elementwiseGrid } from '../elementwise/geometry.js';
+
+function run(engine: Engine, x: Tensor, first: number, second: number, y: Tensor): void {
+  engine.dispatch({
+    shader: 'layout/transpose01',
+    tensors: { x, y },
+    params: { first, second, rest: x.size / (first * second) },
+    workgroups: elementwiseGrid(x.size),
+    bytes: 8 * x.size,
+  });
+}
+
+/**
+ * Exchanges the first two dimensions; differentiable.
+ * @param x [A, B, ...]
+ * @returns [B, A, ...]
+ * @throws {ShapeError} when x has fewer than two dimensions
+ */
+export function transpose01(engine: Engine, x: Tensor): Tensor {
+  const [first, second, ...rest] = x.shape;
+  if (second === undefined) throw new ShapeError(`transpose01: x has shape ${formatShape(x.shape)}, expected two dimensions or more.`);
+  const y = engine.empty([second, first, ...rest]);
+  run(engine, x, first, second, y);
+  engine.record('transpose01', [x], [y], (context) => {
+    if (context.needs(0)) run(engine, context.gradient(0), second, first, context.target(0));
+  });
+  return y;
+}

@@ -1,0 +1,35 @@
+import { ShapeError, formatShape, gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import { elementwiseGrid } from '../elementwise/geometry.js';
+
+/**
+ * Mean over the tokens; differentiable.
+ * @param x [B, T, C]
+ * @returns [B, C]
+ * @throws {ShapeError} when x does not have three dimensions
+ */
+export function meanPool(engine: Engine, x: Tensor): Tensor {
+  if (x.shape.length !== 3) throw new ShapeError(`meanPool: x has shape ${formatShape(x.shape)}, expected [B, T, C].`);
+  const [batch, tokens, channels] = x.shape;
+  const params = { batch, tokens, channels };
+  const y = engine.empty([batch, channels]);
+  engine.dispatch({
+    shader: 'layout/mean_pool',
+    tensors: { x, y },
+    params,
+    workgroups: gridFor(y.size),
+    flops: x.size,
+    bytes: 4 * x.size,
+  });
+  engine.record('meanPool', [x], [y], (context) => {
+    if (!context.needs(0)) return;
+    engine.dispatch({
+      shader: 'layout/mean_pool_backward',
+      tensors: { dy: context.gradient(0), dx: context.target(0) },
+      params,
+      workgroups: elementwiseGrid(x.size),
+      flops: x.size,
+      bytes: 4 * x.size,
+    });
+  });
+  return y;
+}

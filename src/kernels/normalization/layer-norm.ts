@@ -1,0 +1,80 @@
+import { expectShape, gridFor, type BackwardContext, type Engine, type Tensor } from '../../engine/index.js';
+import { finishColumnSum } from '../reduction/column-sum.js';
+import { columnShares, rowLaunch, rowsAndColumns } from './rows.js';
+
+/**
+ * Gradients of a normalisation's weight and bias, Σ dy n and Σ dy over the rows, n = (x − mean) rstd.
+ * @param statistics pairs (mean, rstd): one per row, or with `perColumn` one per column
+ * @param dweight [columns], overwritten
+ * @param dbias [columns], overwritten
+ */
+export function affineGradients(
+  engine: Engine,
+  { x, dy, statistics, perColumn, dweight, dbias }: { x: Tensor; dy: Tensor; statistics: Tensor; perColumn: boolean; dweight: Tensor; dbias: Tensor },
+): void {
+  const { rows, columns } = rowsAndColumns(x);
+  const shares = columnShares(engine, rows, columns);
+  const partial = engine.empty([shares, 2 * columns]);
+  engine.dispatch({
+    shader: 'normalization/affine_gradient_partial',
+    constants: { PER_COLUMN: perColumn },
+    tensors: { x, dy, statistics, partial },
+    params: { rows, columns, shares },
+    workgroups: gridFor(shares * columns),
+    flops: 5 * x.size,
+    bytes: 8 * x.size,
+  });
+  finishColumnSum(engine, partial, 0, dweight);
+  finishColumnSum(engine, partial, columns, dbias);
+}
+
+/** Targets of the weight's and bias's gradients: a scratch tensor for one that is not wanted. */
+export function affineTargets(engine: Engine, context: BackwardContext, weight: Tensor, bias: Tensor): { dweight: Tensor; dbias: Tensor } {
+  return {
+    dweight: context.needs(1) ? context.target(1) : engine.empty(weight.shape),
+    dbias: context.needs(2) ? context.target(2) : engine.empty(bias.shape),
+  };
+}
+
+/**
+ * Layer normalisation over the last dimension (Ba, Kiros and Hinton 2016), differentiable:
+ * y = (x − mean) / √(variance + ε) · weight + bias. The gradients of weight and bias are two-stage sums of fixed order.
+ * @param x [..., C]
+ * @param weight [C]
+ * @param bias [C]
+ * @throws {ShapeError} when weight or bias is not [C]
+ */
+export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tensor, epsilon = 1e-5): Tensor {
+  const { rows, columns, lanes, workgroups } = rowLaunch(engine, x);
+  expectShape('layerNorm: weight', weight.shape, [columns]);
+  expectShape('layerNorm: bias', bias.shape, [columns]);
+  const y = engine.empty(x.shape);
+  const statistics = engine.empty([rows, 2]);
+  engine.dispatch({
+    shader: 'normalization/layer_norm',
+    constants: { LANES: lanes },
+    tensors: { x, weight, bias, y, statistics },
+    params: { rows, columns, epsilon },
+    workgroups,
+    flops: 8 * x.size,
+    bytes: 8 * x.size,
+  });
+  engine.record('layerNorm', [x, weight, bias], [y], (context) => {
+    const dy = context.gradient(0);
+    if (context.needs(0)) {
+      engine.dispatch({
+        shader: 'normalization/layer_norm_backward',
+        constants: { LANES: lanes },
+        tensors: { x, weight, statistics, dy, dx: context.target(0) },
+        params: { rows, columns },
+        workgroups,
+        flops: 11 * x.size,
+        bytes: 12 * x.size,
+      });
+    }
+    if (context.needs(1) || context.needs(2)) {
+      affineGradients(engine, { x, dy, statistics, perColumn: false, ...affineTargets(engine, context, weight, bias) });
+    }
+  });
+  return y;
+}

@@ -1,0 +1,101 @@
+import { expectShape, gridFor, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
+
+/** Floats of a vec4. */
+const VECTOR = 4;
+/** vec4 that one workgroup takes: 64 threads, 4 each. */
+const VECTORS_PER_WORKGROUP = 256;
+
+/** The four arenas of identical layout, what drives the step, and where weight decay ends. */
+export interface AdamWArguments {
+  /** f32 [P]: all parameters, P a multiple of 4 (padding is zero and stays zero). */
+  readonly params: Tensor;
+  readonly gradients: Tensor;
+  /** First and second moments; start at zero. */
+  readonly m: Tensor;
+  readonly v: Tensor;
+  /** f32 [8]: learning rate, β1, β2, ε, weight decay, 1 − β1^t, 1 − β2^t, reserved; see `adamwHyper`. */
+  readonly hyper: Tensor;
+  /** Elements before this index are decayed; a multiple of 4. */
+  readonly decayEnd: number;
+  /** f32 [2] of `clipScale`. */
+  readonly scale: Tensor;
+}
+
+function vectors(what: string, count: number): number {
+  if (count % VECTOR !== 0) throw new ShapeError(`${what} has ${count} elements, expected a multiple of ${VECTOR}.`);
+  return count / VECTOR;
+}
+
+/**
+ * AdamW (Loshchilov and Hutter 2019) over a whole arena in one launch, in place: decoupled weight decay, bias
+ * correction, gradients multiplied by scale[0]. A scale of 0 (a gradient that is not finite) leaves all as it was.
+ * @throws {ShapeError} when the arenas differ in shape or are no multiple of 4
+ */
+export function adamw(engine: Engine, { params, gradients, m, v, hyper, decayEnd, scale }: AdamWArguments): void {
+  for (const [name, tensor] of Object.entries({ gradients, m, v })) expectShape(`adamw: ${name}`, tensor.shape, params.shape);
+  expectShape('adamw: hyper', hyper.shape, [8]);
+  expectShape('adamw: scale', scale.shape, [2]);
+  const count = vectors('adamw: params', params.size);
+  engine.dispatch({
+    shader: 'optimizer/adamw',
+    tensors: { gradients, hyper, scale, parameters: params, m, v },
+    params: { count, decay_end: vectors('adamw: decayEnd', decayEnd) },
+    workgroups: gridFor(count, VECTORS_PER_WORKGROUP),
+    flops: 14 * params.size,
+    bytes: 28 * params.size,
+  });
+}
+
+/**
+ * Contents of AdamW's `hyper` tensor at a step.
+ * @param step number of the step, from 1
+ */
+export function adamwHyper(
+  step: number,
+  { learningRate, beta1, beta2, epsilon, weightDecay }: { learningRate: number; beta1: number; beta2: number; epsilon: number; weightDecay: number },
+): Float32Array<ArrayBuffer> {
+  return Float32Array.of(learningRate, beta1, beta2, epsilon, weightDecay, 1 - beta1 ** step, 1 - beta2 ** step, 0);
+}
+
+/**
+ * Global gradient norm and the factor that clips it, min(1, limit / (norm + 1e-6)) as in torch; two stages, fixed
+ * order. A norm that is not finite gives the factor 0.
+ * @param gradients f32 arena, a multiple of 4 elements
+ * @param limit largest norm
+ * @returns [2]: factor, norm
+ */
+export function clipScale(engine: Engine, gradients: Tensor, limit: number): Tensor {
+  const count = vectors('clipScale: gradients', gradients.size);
+  const groups = Math.max(1, Math.min(256, Math.ceil(count / 512)));
+  const partial = engine.empty([groups]);
+  const result = engine.empty([2]);
+  engine.dispatch({
+    shader: 'optimizer/sum_squares_partial',
+    tensors: { x: gradients, partial },
+    params: { count },
+    workgroups: [groups],
+    flops: 2 * gradients.size,
+    bytes: 4 * gradients.size,
+  });
+  engine.dispatch({ shader: 'optimizer/clip_finish', tensors: { partial, result }, params: { count: groups, limit }, workgroups: [1] });
+  return result;
+}
+
+/**
+ * Exponential moving average of a whole arena in one launch, in place: target = τ target + (1 − τ) online.
+ * @param arenas target and online [P], P a multiple of 4; hyper [1] = τ
+ * @throws {ShapeError} when the arenas differ in shape or are no multiple of 4
+ */
+export function ema(engine: Engine, { target, online, hyper }: { target: Tensor; online: Tensor; hyper: Tensor }): void {
+  expectShape('ema: online', online.shape, target.shape);
+  expectShape('ema: hyper', hyper.shape, [1]);
+  const count = vectors('ema: target', target.size);
+  engine.dispatch({
+    shader: 'optimizer/ema',
+    tensors: { online, tau: hyper, average: target },
+    params: { count },
+    workgroups: gridFor(count, VECTORS_PER_WORKGROUP),
+    flops: 3 * target.size,
+    bytes: 12 * target.size,
+  });
+}

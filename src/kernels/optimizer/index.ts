@@ -1,0 +1,1 @@
+export { adamw, adamwHyper, clipScale, ema, type AdamWArguments } from './adamw.js';

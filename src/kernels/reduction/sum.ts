@@ -1,0 +1,126 @@
+import { expectShape, type Engine, type Tensor } from '../../engine/index.js';
+import { elementwiseGrid } from '../elementwise/geometry.js';
+
+/** Elements that the single workgroup of the last stage takes without a first stage. */
+const SINGLE_STAGE = 2048;
+
+/** Workgroups of the first stage of a sum over `count` elements: at most 256, so that the last stage is short. */
+export function partialGroups(count: number): number {
+  return Math.max(1, Math.min(256, Math.ceil(count / 1024)));
+}
+
+/** What a sum adds up: the elements, their squares, or x log x (0 at x ≤ 0). */
+export type SumMap = 'identity' | 'square' | 'xLogX';
+const MAPS: Readonly<Record<SumMap, number>> = { identity: 0, square: 1, xLogX: 2 };
+
+/**
+ * Last stage of a sum: offset + factor · Σ partial, or of the square roots of partial.
+ * @param partial any shape, few elements
+ * @returns [1]
+ */
+export function finishSum(
+  engine: Engine,
+  partial: Tensor,
+  { factor = 1, offset = 0, squareRoots = false }: { factor?: number; offset?: number; squareRoots?: boolean } = {},
+): Tensor {
+  const y = engine.empty([1]);
+  engine.dispatch({
+    shader: 'reduction/sum_finish',
+    constants: { MAP: squareRoots ? 1 : 0 },
+    tensors: { partial, y },
+    params: { count: partial.size, factor, offset },
+    workgroups: [1],
+    flops: partial.size,
+    bytes: 4 * partial.size,
+  });
+  return y;
+}
+
+/**
+ * offset + factor · Σ map(x), in a fixed order; not differentiable (see `sum` and `mean`).
+ * @param x any shape
+ * @returns [1]
+ */
+export function sumOf(
+  engine: Engine,
+  x: Tensor,
+  { map = 'identity', factor = 1, offset = 0 }: { map?: SumMap; factor?: number; offset?: number } = {},
+): Tensor {
+  if (map === 'identity' && x.size <= SINGLE_STAGE) return finishSum(engine, x, { factor, offset });
+  const groups = partialGroups(x.size);
+  const partial = engine.empty([groups]);
+  engine.dispatch({
+    shader: 'reduction/sum_partial',
+    constants: { MAP: MAPS[map] },
+    tensors: { x, partial },
+    params: { count: x.size },
+    workgroups: [groups],
+    flops: x.size,
+    bytes: 4 * x.size,
+  });
+  return finishSum(engine, partial, { factor, offset });
+}
+
+/**
+ * factor · Σ a b, in a fixed order; not differentiable.
+ * @param a any shape
+ * @param b the same shape
+ * @returns [1]
+ */
+export function dotOf(engine: Engine, a: Tensor, b: Tensor, factor = 1): Tensor {
+  expectShape('dotOf: b', b.shape, a.shape);
+  const groups = partialGroups(a.size);
+  const partial = engine.empty([groups]);
+  engine.dispatch({
+    shader: 'reduction/dot_partial',
+    tensors: { a, b, partial },
+    params: { count: a.size },
+    workgroups: [groups],
+    flops: 2 * a.size,
+    bytes: 8 * a.size,
+  });
+  return finishSum(engine, partial, { factor });
+}
+
+/**
+ * y = factor · scalar[0] · x, or factor · scalar[0] everywhere without x: the gradients of sums; not differentiable.
+ * @param scalar [1]
+ * @param y overwritten
+ * @param x of y's shape
+ */
+export function scaleByScalar(engine: Engine, scalar: Tensor, factor: number, y: Tensor, x?: Tensor): void {
+  engine.dispatch({
+    shader: x ? 'reduction/multiply_scalar' : 'reduction/broadcast_scalar',
+    tensors: x ? { scalar, x, y } : { scalar, y },
+    params: { count: y.size, factor },
+    workgroups: elementwiseGrid(y.size),
+    flops: y.size,
+    bytes: (x ? 8 : 4) * y.size,
+  });
+}
+
+function scaledSum(engine: Engine, name: string, x: Tensor, factor: number): Tensor {
+  const y = sumOf(engine, x, { factor });
+  engine.record(name, [x], [y], (context) => {
+    if (context.needs(0)) scaleByScalar(engine, context.gradient(0), factor, context.target(0));
+  });
+  return y;
+}
+
+/**
+ * Sum of all elements, two stages of fixed order; differentiable.
+ * @param x any shape
+ * @returns [1]
+ */
+export function sum(engine: Engine, x: Tensor): Tensor {
+  return scaledSum(engine, 'sum', x, 1);
+}
+
+/**
+ * Mean of all elements, two stages of fixed order; differentiable.
+ * @param x any shape
+ * @returns [1]
+ */
+export function mean(engine: Engine, x: Tensor): Tensor {
+  return scaledSum(engine, 'mean', x, 1 / x.size);
+}
