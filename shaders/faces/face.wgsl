@@ -168,9 +168,9 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   relief += groove(p.y - 3.3, vec2f(0.0, 1.0), fine * 1.3, max(w1.y, 0.5 * w0.z) * window(q.x, -1.0, 0.6, 0.25));
   let down = (-0.8 - p.y) / 3.6;
   let fold_x = 1.9 + 1.85 * down - 0.35 * down * down;
-  relief += groove(0.85 * (q.x - fold_x), vec2f(0.85, 0.5), fine * 1.7, w1.z * window(down, 0.0, 0.95, 0.16));
+  relief += groove(0.85 * (q.x - fold_x), vec2f(0.85, 0.5), max(0.24, fine * 1.4), 0.85 * w1.z * window(down, 0.06, 0.82, 0.22));
   let dimple = q - vec2f(2.95, -4.3);
-  relief += groove(dimple.x - 0.14 * dimple.y * dimple.y, vec2f(1.0, 0.0), fine * 1.8, w1.w * window(dimple.y, -0.75, 0.75, 0.35));
+  relief += groove(dimple.x + 0.3 * dimple.y * dimple.y, vec2f(1.0, 0.0), max(0.2, fine * 1.5), 0.9 * w1.w * window(dimple.y, -0.4, 0.5, 0.4));
   relief += groove(q.x - 2.7 - 0.3 * (-4.5 - p.y), vec2f(1.0, 0.3), fine * 1.6, w2.y * window(p.y, -6.0, -4.6, 0.35));
   relief += groove(p.y + 6.15 + 0.1 * p.x * p.x, vec2f(0.0, 1.0), fine * 2.2, w2.w * window(q.x, -1.0, 1.5, 0.5));
   // AU 24: the skin bulges above and below the pressed lips.
@@ -178,8 +178,9 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   relief += groove(p.y + 5.9, vec2f(0.0, 1.0), 0.4, -0.5 * w3.y * window(q.x, -1.0, 1.6, 0.5));
   // AU 17: the chin pebbles like a peach stone.
   let chin = w2.z * blob(p, vec2f(0.0, -7.6), vec2f(1.15, 0.8));
-  let pebble = vec2f(noise(p * 2.3, 11u), noise(p * 2.3 + 31.0, 12u)) - 0.5;
-  relief += chin * vec3f(1.7 * pebble, 0.5 * max(0.0, pebble.x + pebble.y));
+  let pebble_scale = min(3.0, 0.5 / pixel);
+  let pebble = vec2f(noise(p * pebble_scale, 11u), noise(p * pebble_scale + 31.0, 12u)) - 0.5;
+  relief += chin * vec3f(1.0 * pebble, 0.35 * max(0.0, pebble.x + pebble.y));
 
   let slope = vec2f(relief.x * mirror, relief.y);
   // Crossing lines on the midline must not tear: the slope in x fades there.
@@ -192,8 +193,9 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   let blush = 0.8 * blob(q, vec2f(4.2, -0.6), vec2f(1.5, 1.2)) + 0.6 * blob(q, vec2f(0.0, -1.0), vec2f(0.9, 0.7));
   albedo *= mix(vec3f(1.0), vec3f(1.0, 0.82, 0.82), blush);
   albedo *= mix(vec3f(1.0), vec3f(0.86, 0.8, 0.82), (0.35 + 0.65 * age) * blob(q, vec2f(2.7, 1.7), vec2f(1.0, 0.4)));
-  let jaw = smoothstep(-1.7, -2.6, p.y - 0.16 * max(0.0, q.x - 3.0) * q.x) * (0.75 + 0.25 * fleck);
-  let lip_edge = 0.5 + 0.2 * w3.x + 0.26 * w3.y;
+  let jaw_line = -2.1 + 0.3 * max(0.0, q.x - 2.6) + 0.8 * (mottle - 0.5);
+  let jaw = (1.0 - smoothstep(jaw_line - 1.1, jaw_line + 0.7, p.y)) * (0.7 + 0.3 * fleck);
+  let lip_edge = 0.5 + 0.2 * w3.x + 0.2 * w3.y;
   let lip_soft = 0.07;
   let lip = smoothstep(lip_edge - lip_soft, lip_edge + lip_soft, in.paint.x);
   albedo = mix(albedo, mix(albedo, faces[face].hair.rgb, 0.8), faces[face].ground.w * jaw * (1.0 - lip));
@@ -205,7 +207,7 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   let strand = noise(vec2f(q.x * 3.0 - p.y * 2.0, p.y * 1.2 + q.x), seed + 3u);
   let brow_soft = max(0.12, 0.7 * pixel);
   let brow = (1.0 - smoothstep(thick - brow_soft, thick + brow_soft, abs(p.y - arch))) * window(t, 0.02, 0.97, 0.045)
-    * faces[face].brow.y * (0.7 + 0.45 * strand);
+    * faces[face].brow.y * (0.82 + 0.25 * strand);
   albedo = mix(albedo, faces[face].hair.rgb * 0.8, clamp(brow, 0.0, 1.0));
   // Hairline.
   let hairline = 7.75 + faces[face].lips.w - 0.035 * q.x * q.x + 0.7 * (mottle - 0.5) + 0.3 * (fleck - 0.5);
@@ -218,7 +220,7 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   open *= 1.0 - 0.2 * blob(q, vec2f(1.95, -1.2), vec2f(0.28, 0.55));
   open *= 1.0 - 0.22 * blob(q, vec2f(0.0, -2.45), vec2f(1.1, 0.35));
   open *= 1.0 - 0.2 * blob(q, vec2f(0.0, -5.95), vec2f(1.2, 0.32));
-  open *= 1.0 - 0.45 * blob(q, vec2f(2.45, -4.3), vec2f(0.24, 0.2)) - 0.4 * min(1.0, w1.w) * blob(q, vec2f(2.95, -4.3), vec2f(0.3, 0.4));
+  open *= 1.0 - 0.45 * blob(q, vec2f(2.45, -4.3), vec2f(0.24, 0.2)) - 0.3 * min(1.0, w1.w) * blob(q, vec2f(2.95, -4.3), vec2f(0.3, 0.4));
   open *= 1.0 - 0.8 * blob(q, vec2f(0.7, -1.66), vec2f(0.34, max(0.15, 0.6 * pixel)));
   // Lids: the crease above, tightened folds, lashes.
   let crease = (in.paint.y - 0.52) / 0.14;
@@ -254,7 +256,7 @@ fn eye_colour(in: VertexOut) -> vec3f {
   let soft = 0.6 * pixel;
   let inside = 1.0 - smoothstep(radius - soft, radius + soft, r);
   let limbus = smoothstep(0.6 * radius, radius, r);
-  var albedo = mix(vec3f(0.72, 0.69, 0.66), vec3f(0.6, 0.42, 0.38), smoothstep(0.75, 1.35, abs(from_centre.x)));
+  var albedo = mix(vec3f(0.58, 0.55, 0.53), vec3f(0.48, 0.33, 0.3), smoothstep(0.75, 1.35, abs(from_centre.x)));
   albedo = mix(albedo, faces[face].iris.rgb * (1.3 - 0.9 * limbus), inside);
   albedo = mix(albedo, vec3f(0.006), 1.0 - smoothstep(0.24 - soft, 0.24 + soft, r));
   // The upper lid and its lashes shade the ball.
@@ -274,7 +276,7 @@ fn mouth_colour(in: VertexOut) -> vec3f {
   let upper = smoothstep(upper_edge - soft, upper_edge + soft, in.head.y);
   let lower = 1.0 - smoothstep(lower_edge - soft, lower_edge + soft, in.head.y);
   let tooth = abs(fract(x / 0.72 + 0.5) - 0.5) * 2.0;
-  let gap = 1.0 - 0.25 * smoothstep(0.75, 1.0, tooth);
+  let gap = 1.0 - 0.12 * smoothstep(0.75, 1.0, tooth);
   let fall = 1.0 - smoothstep(1.0, 2.1, abs(x));
   let teeth = vec3f(0.62, 0.58, 0.5) * gap * (0.25 + 0.75 * fall) * (upper + 0.55 * lower);
   let tongue = vec3f(0.16, 0.035, 0.035) * blob(in.head.xy, vec2f(0.0, lower_edge + 0.1), vec2f(1.0, 0.5));

@@ -36,20 +36,23 @@ export function noMovement(): SidedIntensities {
 const BLEND_WIDTH = 0.9;
 
 /** Share of the eye's opening that the lower (then the upper) lid closes at intensity 5. */
-const LOWER_LID_CLOSING: Partial<Record<ActionUnit, number>> = { 6: 0.26, 7: 0.36, 9: 0.12, 12: 0.08 };
-const UPPER_LID_CLOSING: Partial<Record<ActionUnit, number>> = { 4: 0.08, 6: 0.1, 7: 0.24, 9: 0.08 };
+const LOWER_LID_CLOSING: Partial<Record<ActionUnit, number>> = { 6: 0.28, 7: 0.34, 9: 0.12, 12: 0.08 };
+const UPPER_LID_CLOSING: Partial<Record<ActionUnit, number>> = { 4: 0.1, 6: 0.06, 7: 0.18, 9: 0.08 };
 /** Each lid closes at most this share of the opening, however many AUs push it. */
-const MAX_LOWER_CLOSING = 0.5;
-const MAX_UPPER_CLOSING = 0.4;
+const MAX_LOWER_CLOSING = 0.45;
+const MAX_UPPER_CLOSING = 0.3;
 
 /** Share of the lips' height that disappears at intensity 5, and how far they roll in (cm). */
-const LIP_THINNING: Partial<Record<ActionUnit, number>> = { 12: 0.12, 14: 0.12, 23: 0.5, 24: 0.62 };
+const LIP_THINNING: Partial<Record<ActionUnit, number>> = { 12: 0.12, 14: 0.12, 23: 0.5, 24: 0.55 };
 const LIP_ROLL: Partial<Record<ActionUnit, number>> = { 23: 0.22, 24: 0.12 };
 const MAX_THINNING = 0.75;
 
 /** Opening between the lips at the midline at intensity 5: of the upper lip up and of the lower lip down, cm. */
-const PART_UPPER: Partial<Record<ActionUnit, number>> = { 10: 0.45, 25: 0.2, 26: 0.1, 9: 0.25 };
+const PART_UPPER: Partial<Record<ActionUnit, number>> = { 9: 0.2, 10: 0.3, 25: 0.2, 26: 0.1 };
 const PART_LOWER: Partial<Record<ActionUnit, number>> = { 25: 0.6, 26: 0.2 };
+
+/** AUs that part the lips; the others leave them touching. */
+const OPENING_AUS: ReadonlySet<ActionUnit> = new Set<ActionUnit>([9, 10, 25, 26]);
 
 /** Blend weight of the left side at x (cm): 0 on the right, 1 on the left, smooth between. */
 export function leftWeight(x: number): number {
@@ -121,20 +124,39 @@ export class AuDeformer {
    * @returns the angle by which the jaw has dropped, radians.
    */
   apply(shape: Float32Array, intensities: SidedIntensities): number {
+    this.moveSkin(shape, intensities, (au) => !OPENING_AUS.has(au));
+    this.sealLips(shape);
     const jawAngle = this.jaw.open(shape, total({ 26: 1 }, (i) => 0.5 * (intensities.right[i] + intensities.left[i])));
-    this.moveSkin(shape, intensities);
+    this.moveSkin(shape, intensities, (au) => OPENING_AUS.has(au));
     this.eyes.forEach((eye, side) => this.moveLids(shape, eye, side === 0 ? intensities.right : intensities.left));
     this.moveLips(shape, intensities);
     return jawAngle;
   }
 
-  private moveSkin(shape: Float32Array, { right, left }: SidedIntensities): void {
+  private moveSkin(shape: Float32Array, { right, left }: SidedIntensities, wanted: (au: ActionUnit) => boolean): void {
     for (let au = 0; au < DEFORMER_COUNT; au++) {
-      if (right[au] === 0 && left[au] === 0) continue;
+      if ((right[au] === 0 && left[au] === 0) || !wanted(KNOWN_AUS[au])) continue;
       const field = this.fields[au];
       for (let v = 0; v < MESH_VERTEX_COUNT; v++) {
         const amount = (right[au] + (left[au] - right[au]) * this.left[v]) / MAX_INTENSITY;
         for (let k = 3 * v; k < 3 * v + 3; k++) shape[k] += amount * field[k];
+      }
+    }
+  }
+
+  /** Closed lips stay in touch however the skin around them is pulled. */
+  private sealLips(shape: Float32Array): void {
+    const last = LIP_RINGS.length - 1;
+    const inner = LIP_RINGS[last];
+    for (let column = 1; column < inner.upper.length - 1; column++) {
+      for (let k = 0; k < 3; k++) {
+        const up = shape[3 * inner.upper[column] + k];
+        const low = shape[3 * inner.lower[column] + k];
+        const half = 0.5 * (up - low);
+        for (let ring = 1; ring <= last; ring++) {
+          shape[3 * LIP_RINGS[ring].upper[column] + k] -= (half * ring) / last;
+          shape[3 * LIP_RINGS[ring].lower[column] + k] += (half * ring) / last;
+        }
       }
     }
   }

@@ -114,7 +114,7 @@ export function makeFrame(seed: number, index: number, sampler: IntensitySampler
     backgroundTop: top,
     backgroundBottom: [top[0] * fall, top[1] * fall, top[2] * fall],
     gaze: [random.spread(0.14), random.spread(0.05)],
-    noise: random.uniform(0.002, 0.016),
+    noise: random.uniform(0.001, 0.01),
     noiseSeed: random.bits(),
     intensities,
   };

@@ -55,8 +55,8 @@ function partsOf(identity: Identity, face: Float32Array): Ellipsoid[] {
   const volume = bald ? 0 : long ? 1.1 : 0.55;
   const ear = (side: number): Ellipsoid => ({
     material: MATERIAL.body,
-    centre: [side * (halfWidth + 0.25), 0.6, -3.6],
-    radii: [0.75, 3.0, 1.7],
+    centre: [side * (halfWidth + 0.05), 1.3, -3.6],
+    radii: [0.7, 2.9, 1.6],
   });
   return [
     {
@@ -72,7 +72,7 @@ function partsOf(identity: Identity, face: Float32Array): Ellipsoid[] {
     },
     ear(-1),
     ear(1),
-    { material: MATERIAL.body, centre: [0, chin - 5, -3.2], radii: [5.1, 12, 4.8] },
+    { material: MATERIAL.body, centre: [0, chin - 5, -3.2], radii: [5.8, 12, 5] },
   ];
 }
 

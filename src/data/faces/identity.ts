@@ -69,7 +69,7 @@ export interface Identity {
  */
 function skinColour(melanin: number, blood: number): [number, number, number] {
   const base = [0.8, 0.66, 0.56];
-  const melaninAbsorption = [0.72, 1.02, 1.3];
+  const melaninAbsorption = [0.78, 1.02, 1.22];
   const bloodAbsorption = [0.06, 0.3, 0.3];
   return base.map((light, k) => light * Math.exp(-melanin * melaninAbsorption[k] - blood * bloodAbsorption[k])) as [
     number,
@@ -99,7 +99,7 @@ function drawShape(random: RandomStream): IdentityShape {
     noseTipUp: random.spread(0.18),
     eyeSpacing: random.spread(0.14),
     eyeSize: 1.06 + random.spread(0.07),
-    eyeOpening: 1.12 + random.spread(0.14),
+    eyeOpening: 0.98 + random.spread(0.11),
     eyeTilt: random.spread(0.1),
     browHeight: random.spread(0.17),
     browTilt: random.spread(0.14),
