@@ -150,7 +150,7 @@ export class SelfSupervisedTrainer {
         ...(plan && residual
           ? {
               planEntropy: planEntropy(plan, regions * regions),
-              marginalResidual: residual.reduce((largest, value) => Math.max(largest, value), 0),
+              marginalResidual: Math.max(...residual),
             }
           : {}),
       },
