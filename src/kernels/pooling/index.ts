@@ -1,0 +1,1 @@
+export { regionPool, type RegionPool } from './region-pool.js';

@@ -1,0 +1,70 @@
+import { formatShape, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
+
+/** Channels of one workgroup, as in the shaders. */
+const CHANNELS = 32;
+/** Workgroups per dimension that every device allows: images are the third one. */
+const MAX_IMAGES = 65535;
+
+export interface RegionPool {
+  /** [B, R, C] */
+  readonly pooled: Tensor;
+  /** [B, R]: sum of each map; 0 marks a region that is not there. Not differentiable. */
+  readonly mass: Tensor;
+}
+
+/**
+ * One feature per soft attention map: y_r = Σ_p m_r(p) x(p) / max(Σ_p m_r(p), ε); differentiable in x and the masks.
+ * A region whose map sums to ε or less counts as empty: its masks get no gradient, and an all-zero map gives 0.
+ * @param x [B, H, W, C] features
+ * @param masks [B, R, H, W], not negative
+ * @param epsilon smallest sum that is divided by
+ * @throws {ShapeError} when the shapes do not fit each other, or there are more than 65,535 images
+ */
+export function regionPool(engine: Engine, x: Tensor, masks: Tensor, epsilon = 1e-6): RegionPool {
+  if (x.shape.length !== 4) throw new ShapeError(`regionPool: x has shape ${formatShape(x.shape)}, expected [B, H, W, C].`);
+  const [batch, height, width, channels] = x.shape;
+  const [maskBatch, regions, maskHeight, maskWidth] = masks.shape;
+  if (masks.shape.length !== 4 || maskBatch !== batch || maskHeight !== height || maskWidth !== width) {
+    throw new ShapeError(
+      `regionPool: the masks have shape ${formatShape(masks.shape)}, expected [${batch}, R, ${height}, ${width}] as for x ${formatShape(x.shape)}.`,
+    );
+  }
+  if (batch > MAX_IMAGES) throw new ShapeError(`regionPool: ${batch} images are more than ${MAX_IMAGES}.`);
+  const positions = height * width;
+  const params = { positions, channels, regions, epsilon };
+  const flops = 2 * batch * regions * positions * channels;
+  const pooled = engine.empty([batch, regions, channels]);
+  const mass = engine.empty([batch, regions]);
+  engine.dispatch({
+    shader: 'pooling/region_pool',
+    tensors: { x, m: masks, y: pooled, mass },
+    params,
+    workgroups: [Math.ceil(channels / CHANNELS), Math.ceil(regions / 4), batch],
+    flops,
+    bytes: 4 * (x.size + masks.size + pooled.size),
+  });
+  engine.record('regionPool', [x, masks], [pooled], (context) => {
+    const dy = context.gradient(0);
+    if (context.needs(0)) {
+      engine.dispatch({
+        shader: 'pooling/region_pool_features_backward',
+        tensors: { dy, m: masks, mass, dx: context.target(0) },
+        params,
+        workgroups: [Math.ceil(channels / CHANNELS), Math.ceil(positions / 16), batch],
+        flops,
+        bytes: 4 * (x.size + masks.size + dy.size),
+      });
+    }
+    if (context.needs(1)) {
+      engine.dispatch({
+        shader: 'pooling/region_pool_masks_backward',
+        tensors: { x, y: pooled, dy, mass, dm: context.target(1) },
+        params,
+        workgroups: [Math.ceil(positions / 64), Math.ceil(regions / 4), batch],
+        flops,
+        bytes: 4 * (x.size + masks.size + 2 * dy.size),
+      });
+    }
+  });
+  return { pooled, mass };
+}

@@ -1,0 +1,1 @@
+export { MAX_SINKHORN_SIZE, sinkhorn, type SinkhornOptions, type SinkhornResult } from './sinkhorn.js';

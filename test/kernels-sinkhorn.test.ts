@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
+import { sinkhorn, type SinkhornOptions } from '../src/kernels/sinkhorn/index.js';
+import { checkGradients } from './gradient-check.js';
+import { expectClose, randomValues, withEngine } from './helpers.js';
+import { columnSums, rowSums, sinkhornReference, type SinkhornCase } from './reference/sinkhorn.js';
+
+/** Masses in [0.2, 1.8] / sum, each problem's summing to 1. */
+function masses(batch: number, count: number, seed: number): Float32Array<ArrayBuffer> {
+  const values = randomValues(batch * count, seed).map((value) => 1 + 0.8 * value);
+  for (let problem = 0; problem < batch; problem++) normalise(values.subarray(problem * count, (problem + 1) * count));
+  return values;
+}
+
+function normalise(values: Float32Array): void {
+  const sum = values.reduce((total, value) => total + value, 0);
+  for (let index = 0; index < values.length; index++) values[index] /= sum;
+}
+
+/** Costs in [0, 1] (1 − cosine of similar features), and masses of 1. */
+function inputsOf({ batch, n, m }: SinkhornCase): { shape: number[]; data: Float32Array<ArrayBuffer> }[] {
+  return [
+    { shape: [batch, n, m], data: randomValues(batch * n * m, 5).map((value) => (value + 1) / 2) },
+    { shape: [batch, n], data: masses(batch, n, 6) },
+    { shape: [batch, m], data: masses(batch, m, 7) },
+  ];
+}
+
+function optionsOf(engine: Engine, { epsilon, iterations, rho, prior, batch, n, m }: SinkhornCase): SinkhornOptions {
+  const shape = prior && prior.length === n * m ? [n, m] : [batch, n, m];
+  return { epsilon, iterations, rho, prior: prior && engine.tensor(Float32Array.from(prior), shape) };
+}
+
+function solve(engine: Engine, inputs: { shape: number[]; data: Float32Array }[], options: SinkhornOptions) {
+  const [cost, a, b] = inputs.map(({ shape, data }) => engine.tensor(Float32Array.from(data), shape));
+  return sinkhorn(engine, cost, a, b, options);
+}
+
+function priorOf(count: number): Float64Array {
+  return Float64Array.from(randomValues(count, 11), (value) => 0.1 + (value + 1) / 2);
+}
+
+const CASES: Record<string, SinkhornCase> = {
+  'one iteration': { batch: 3, n: 4, m: 4, epsilon: 0.5, iterations: 1 },
+  'the model’s size': { batch: 5, n: 12, m: 12, epsilon: 0.1, iterations: 30 },
+  'more columns than rows': { batch: 3, n: 5, m: 9, epsilon: 0.1, iterations: 12 },
+  'more rows than columns': { batch: 2, n: 11, m: 3, epsilon: 0.2, iterations: 12 },
+  'a single row': { batch: 2, n: 1, m: 6, epsilon: 0.2, iterations: 3, rho: 0.5 },
+  'a single column': { batch: 2, n: 6, m: 1, epsilon: 0.2, iterations: 3, rho: 0.5 },
+  'epsilon 0.01': { batch: 2, n: 6, m: 6, epsilon: 0.01, iterations: 20 },
+  'relaxed marginals': { batch: 3, n: 7, m: 5, epsilon: 0.1, iterations: 15, rho: 0.5 },
+  'a prior shared by the batch': { batch: 3, n: 6, m: 5, epsilon: 0.1, iterations: 15, prior: priorOf(30) },
+  'a prior for each problem': { batch: 3, n: 6, m: 5, epsilon: 0.1, iterations: 15, prior: priorOf(90), rho: 1 },
+  'more rows than invocations': { batch: 2, n: 70, m: 66, epsilon: 0.2, iterations: 4 },
+};
+
+for (const [name, options] of Object.entries(CASES)) {
+  test(`sinkhorn: ${name}`, () =>
+    withEngine((engine) =>
+      checkGradients({
+        engine,
+        name,
+        inputs: inputsOf(options),
+        forward: ([cost, a, b]) => sinkhorn(engine, cost, a, b, optionsOf(engine, options)).plan,
+        reference: ([cost, a, b]) => sinkhornReference(options, cost, a, b),
+        // Potentials of size 1 / epsilon are rounded to f32 before they are exponentiated.
+        forwardTolerance: options.epsilon < 0.05 ? 2e-4 : 4e-5,
+        backwardTolerance: options.epsilon < 0.05 ? 2e-3 : 3e-4,
+        step: options.epsilon < 0.05 ? 1e-6 : 1e-5,
+        samples: options.n > 60 ? 8 : 24,
+      }),
+    ));
+}
+
+test('sinkhorn: the plan has the marginals, and the residual and the iterations say so', () =>
+  withEngine(async (engine) => {
+    const options: SinkhornCase = { batch: 4, n: 12, m: 10, epsilon: 0.5, iterations: 200 };
+    const inputs = inputsOf(options);
+    const { plan, residual, iterationsUsed } = solve(engine, inputs, { epsilon: 0.5, iterations: 200, tolerance: 1e-5 });
+    const values = await engine.read(plan);
+    await expectClose(engine, engine.tensor(rowSums(values, 4, 12, 10) as unknown as number[], [48]), inputs[1].data, 1e-4, 'row sums');
+    await expectClose(engine, engine.tensor(columnSums(values, 4, 12, 10) as unknown as number[], [40]), inputs[2].data, 1e-5, 'column sums');
+    const used = await engine.read(iterationsUsed);
+    const left = await engine.read(residual);
+    for (let problem = 0; problem < 4; problem++) {
+      assert.ok(used[problem] >= 5 && used[problem] < 200 && used[problem] % 5 === 0, `problem ${problem} used ${used[problem]} iterations`);
+      assert.ok(left[problem] < 1e-5, `problem ${problem} has residual ${left[problem]}`);
+    }
+  }));
+
+test('sinkhorn: problems of one batch stop on their own, and stopping keeps the gradient exact', () =>
+  withEngine(async (engine) => {
+    // Problem 0 has equal costs and is solved at once; problem 1 is not solved within 20 iterations.
+    const shape: SinkhornCase = { batch: 2, n: 6, m: 6, epsilon: 0.05, iterations: 20 };
+    const inputs = inputsOf(shape);
+    inputs[0].data.fill(0.5, 0, 36);
+    const { iterationsUsed, residual } = solve(engine, inputs, { epsilon: 0.05, iterations: 20, tolerance: 1e-6 });
+    assert.deepEqual([...(await engine.read(iterationsUsed))], [5, 20]);
+    const left = await engine.read(residual);
+    assert.ok(left[0] < 1e-6 && left[1] > 1e-6, `residuals ${left.join(', ')}`);
+    await checkGradients({
+      engine,
+      name: 'early exit',
+      inputs,
+      forward: ([cost, a, b]) => sinkhorn(engine, cost, a, b, { epsilon: 0.05, iterations: 20, tolerance: 1e-6 }).plan,
+      reference: ([cost, a, b]) => {
+        const first = sinkhornReference({ ...shape, batch: 1, iterations: 5 }, cost.subarray(0, 36), a.subarray(0, 6), b.subarray(0, 6));
+        const second = sinkhornReference({ ...shape, batch: 1 }, cost.subarray(36), a.subarray(6), b.subarray(6));
+        return [...first, ...second];
+      },
+      forwardTolerance: 1e-4,
+      backwardTolerance: 1e-3,
+    });
+  }));
+
+/** Plan, and gradients of cost, a and b for a random loss. */
+async function planAndGradients(engine: Engine, inputs: { shape: number[]; data: Float32Array }[], options: SinkhornOptions): Promise<Float32Array[]> {
+  const tensors = inputs.map(({ shape, data }) => engine.tensor(Float32Array.from(data), shape));
+  const results = engine.withTape((tape) => {
+    for (const tensor of tensors) tape.watch(tensor);
+    const [cost, a, b] = tensors;
+    const { plan, residual } = sinkhorn(engine, cost, a, b, options);
+    tape.backward([[plan, engine.tensor(randomValues(plan.size, 21), plan.shape)]]);
+    return [plan, ...tensors.map((tensor) => tape.gradientOf(tensor) as Tensor), residual];
+  });
+  return (await Promise.all(results.map((tensor) => engine.read(tensor)))) as Float32Array[];
+}
+
+for (const rho of [undefined, 0.5]) {
+  test(`sinkhorn: zero masses and forbidden pairs give zeros, never NaN (${rho ? 'relaxed' : 'hard'} marginals)`, () =>
+    withEngine(async (engine) => {
+      const shape: SinkhornCase = { batch: 3, n: 6, m: 7, epsilon: 0.05, iterations: 25, rho, prior: new Float64Array(42).fill(1) };
+      const inputs = inputsOf(shape);
+      const [, a, b] = inputs;
+      a.data[2] = 0; // problem 0: row 2
+      normalise(a.data.subarray(0, 6));
+      b.data[7 + 4] = 0; // problem 1: column 4
+      normalise(b.data.subarray(7, 14));
+      a.data.fill(0, 12, 18); // problem 2: nothing to send
+      const prior = shape.prior as Float64Array;
+      prior[1 * 7 + 3] = 0;
+      for (let j = 0; j < 7; j++) prior[5 * 7 + j] = 0; // row 5 may send nowhere
+      const [plan, ...gradients] = await planAndGradients(engine, inputs, optionsOf(engine, shape));
+      for (const values of [plan, ...gradients]) assert.ok(values.every(Number.isFinite), 'every value must be finite');
+      const expected = sinkhornReference(shape, Float64Array.from(inputs[0].data), Float64Array.from(a.data), Float64Array.from(b.data));
+      plan.forEach((value, index) => assert.ok(Math.abs(value - (Number.isFinite(expected[index]) ? expected[index] : 0)) < 2e-5));
+      assert.ok(plan.subarray(2 * 7, 3 * 7).every((value) => value === 0), 'the row without mass stays empty');
+      assert.ok([0, 1, 2, 3, 4, 5].every((i) => plan[42 + i * 7 + 4] === 0), 'the column without mass stays empty');
+      assert.ok([0, 1].every((problem) => plan[problem * 42 + 10] === 0), 'the forbidden pair stays empty');
+      assert.ok(plan.subarray(84).every((value) => value === 0), 'a problem without mass has an empty plan');
+      assert.equal(gradients[1][2], 0);
+      assert.equal(gradients[2][7 + 4], 0);
+      assert.ok(gradients[0].some((value) => value !== 0));
+    }));
+}
+
+test('sinkhorn: the residual shows masses that do not balance', () =>
+  withEngine(async (engine) => {
+    const inputs = inputsOf({ batch: 1, n: 8, m: 8, epsilon: 0.5, iterations: 100 });
+    inputs[1].data = inputs[1].data.map((value) => value * 1.5);
+    const { residual } = solve(engine, inputs, { epsilon: 0.5, iterations: 100 });
+    const [left] = await engine.read(residual);
+    assert.ok(Math.abs(left - 0.5) < 1e-3, `residual ${left}, expected the missing mass 0.5`);
+  }));
+
+test('sinkhorn: relaxed marginals converge to what the optimum satisfies', () =>
+  withEngine(async (engine) => {
+    const inputs = inputsOf({ batch: 2, n: 8, m: 6, epsilon: 0.2, iterations: 100 });
+    inputs[1].data = inputs[1].data.map((value) => value * 1.5);
+    const { residual, iterationsUsed, plan } = solve(engine, inputs, { epsilon: 0.2, iterations: 100, rho: 0.5, tolerance: 1e-5 });
+    const left = await engine.read(residual);
+    const used = await engine.read(iterationsUsed);
+    assert.ok(left.every((value) => value < 1e-5) && used.every((count) => count < 100), `residuals ${left.join(', ')} after ${used.join(', ')}`);
+    const expected = sinkhornReference({ batch: 2, n: 8, m: 6, epsilon: 0.2, iterations: 500, rho: 0.5 }, ...(inputs.map(({ data }) => Float64Array.from(data)) as [Float64Array, Float64Array, Float64Array]));
+    await expectClose(engine, plan, expected, 1e-4, 'relaxed plan');
+  }));
+
+test('sinkhorn: two runs give the same bits, forward and backward', () =>
+  withEngine(async (engine) => {
+    const shape: SinkhornCase = { batch: 3, n: 12, m: 12, epsilon: 0.1, iterations: 20 };
+    const first = await planAndGradients(engine, inputsOf(shape), { epsilon: 0.1, iterations: 20 });
+    const second = await planAndGradients(engine, inputsOf(shape), { epsilon: 0.1, iterations: 20 });
+    first.forEach((values, index) => assert.deepEqual(Buffer.from(values.buffer), Buffer.from(second[index].buffer)));
+  }));
+
+test('sinkhorn: shapes and options that do not fit are refused in words', () =>
+  withEngine(async (engine) => {
+    const cost = engine.zeros([2, 3, 4]);
+    const a = engine.zeros([2, 3]);
+    const b = engine.zeros([2, 4]);
+    const options = { epsilon: 0.1, iterations: 5 };
+    const refused = (pattern: RegExp, call: () => unknown) =>
+      assert.throws(call, (error: unknown) => error instanceof ShapeError && pattern.test(error.message));
+    refused(/a has shape \[2, 4\], expected \[2, 3\]/, () => sinkhorn(engine, cost, b, b, options));
+    refused(/prior has shape \[4, 3\], expected \[3, 4\]/, () => sinkhorn(engine, cost, a, b, { ...options, prior: engine.zeros([4, 3]) }));
+    refused(/epsilon is 0, expected a positive number/, () => sinkhorn(engine, cost, a, b, { ...options, epsilon: 0 }));
+    refused(/iterations is 0/, () => sinkhorn(engine, cost, a, b, { ...options, iterations: 0 }));
+    refused(/rho is -1/, () => sinkhorn(engine, cost, a, b, { ...options, rho: -1 }));
+    refused(/at most 256/, () => sinkhorn(engine, engine.zeros([1, 300, 2]), engine.zeros([1, 300]), engine.zeros([1, 2]), options));
+  }));
