@@ -18,15 +18,16 @@ struct Face {
   brow: vec4f,           // half thickness, density, arch, unused
   eye_right: vec4f,      // centre of the opening in head space, unused
   eye_left: vec4f,
+  half_way: vec4f,       // between the key light and the camera, unused
   gaze: vec4f,           // shift of the irises (cm), height of the upper teeth's edge, angle of the jaw
   wrinkles: array<vec4f, 8>, // 16 strengths of the right side, 16 of the left; see wrinkles.ts
 }
 
-@group(0) @binding(0) var<storage, read> faces: array<Face>;
+@group(0) @binding(0) var<uniform> face: Face;
 
 struct VertexIn {
   @location(0) rest: vec4f,     // position at rest, material
-  @location(1) paint: vec4f,    // lip depth, lid (+ upper, - lower), side of the eye, unused
+  @location(1) paint: vec4f,    // lip depth, lid (+ upper, - lower), side of the eye, mottling of the skin 0..1
   @location(2) position: vec3f,
   @location(3) normal: vec3f,
 }
@@ -34,11 +35,10 @@ struct VertexIn {
 struct VertexOut {
   @builtin(position) clip: vec4f,
   @location(0) rest: vec3f,
-  @location(1) paint: vec3f,
+  @location(1) paint: vec4f,
   @location(2) head: vec3f,     // deformed position in head space
   @location(3) normal: vec3f,   // head space
   @location(4) @interpolate(flat) material: u32,
-  @location(5) @interpolate(flat) face: u32,
 }
 
 const EYE = 1u;
@@ -48,18 +48,17 @@ const BODY = 4u;
 const BACKGROUND = 5u;
 
 @vertex
-fn vertex_main(in: VertexIn, @builtin(instance_index) face: u32) -> VertexOut {
+fn vertex_main(in: VertexIn) -> VertexOut {
   var out: VertexOut;
   out.material = u32(in.rest.w + 0.5);
-  out.face = face;
   out.rest = in.rest.xyz;
-  out.paint = in.paint.xyz;
+  out.paint = in.paint;
   out.head = in.position;
   out.normal = in.normal;
   if (out.material == BACKGROUND) {
     out.clip = vec4f(in.rest.xy, 0.99999, 1.0);
   } else {
-    out.clip = faces[face].clip * vec4f(in.position, 1.0);
+    out.clip = face.clip * vec4f(in.position, 1.0);
     // Hair, ears and neck lie behind the face: pushed about 8 cm back, the round skull never cuts through it.
     out.clip.z += select(0.0, 0.08 * out.clip.w, out.material == HAIR || out.material == BODY);
   }
@@ -83,48 +82,54 @@ fn noise(p: vec2f, seed: u32) -> f32 {
   return mix(low, high, t.y);
 }
 
+// exp(-t/2) nearly, without the exponential: 0 from t = 8 on.
+fn bell(t: f32) -> f32 {
+  let a = max(0.0, 1.0 - 0.125 * t);
+  return a * a * a * a;
+}
+
 fn blob(p: vec2f, centre: vec2f, radius: vec2f) -> f32 {
   let d = (p - centre) / radius;
-  return exp(-0.5 * dot(d, d));
+  return bell(dot(d, d));
 }
 
 // 1 inside low..high, fading over `soft` on both sides.
 fn window(x: f32, low: f32, high: f32, soft: f32) -> f32 {
-  return smoothstep(low - soft, low + soft, x) * (1.0 - smoothstep(high - soft, high + soft, x));
+  let t = clamp((0.5 * (high - low) + soft - abs(x - 0.5 * (low + high))) * (0.5 / soft), 0.0, 1.0);
+  return t * t * (3.0 - 2.0 * t);
 }
 
 // What grooves do to the skin: x, y slope of the surface, z darkening.
 // d: signed distance from the groove's line, across: direction of growing d, width: its half width.
 fn groove(d: f32, across: vec2f, width: f32, strength: f32) -> vec3f {
   let t = d / width;
-  let depth = strength * exp(-0.5 * t * t);
+  let depth = strength * bell(t * t);
   return vec3f(across * (-0.62 * depth * t), depth);
 }
 
-fn diffuse_light(face: u32, normal: vec3f, wrap: vec3f) -> vec3f {
-  let facing = dot(normal, faces[face].light.xyz);
+fn diffuse_light(normal: vec3f, wrap: vec3f) -> vec3f {
+  let facing = dot(normal, face.light.xyz);
   let lit = max((vec3f(facing) + wrap) / (1.0 + wrap), vec3f(0.0));
-  return faces[face].light_colour.rgb * lit;
+  return face.light_colour.rgb * lit;
 }
 
-fn ambient_light(face: u32, normal: vec3f) -> vec3f {
-  return mix(faces[face].ground.rgb, faces[face].sky.rgb, 0.5 + 0.5 * normal.y);
+fn ambient_light(normal: vec3f) -> vec3f {
+  return mix(face.ground.rgb, face.sky.rgb, 0.5 + 0.5 * normal.y);
 }
 
 // Sensor noise and a soft shoulder for highlights.
-fn develop(colour: vec3f, pixel: vec2f, face: u32) -> vec4f {
+fn develop(colour: vec3f, pixel: vec2f) -> vec4f {
   let soft = colour * (1.0 + 0.12 * colour) / (1.0 + 0.45 * colour * colour);
-  let seed = bitcast<u32>(faces[face].light_colour.w);
+  let seed = bitcast<u32>(face.light_colour.w);
   let at = vec2i(pixel);
   let grain = hash(at.x, at.y, seed) + hash(at.x, at.y, seed ^ 0x9e3779b9u) - 1.0;
   // Noise of even size in the encoded image: encoding is about a square root.
-  let root = sqrt(max(soft, vec3f(0.0))) + vec3f(2.4 * faces[face].light.w * grain);
+  let root = sqrt(max(soft, vec3f(0.0))) + vec3f(2.4 * face.light.w * grain);
   return vec4f(clamp(root * root, vec3f(0.0), vec3f(1.0)), 1.0);
 }
 
 @fragment
 fn skin_main(in: VertexOut) -> @location(0) vec4f {
-  let face = in.face;
   let p = in.rest.xy;
   let side = smoothstep(-0.9, 0.9, p.x);
   let mirror = select(-1.0, 1.0, p.x >= 0.0);
@@ -132,27 +137,27 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   // Lines never get thinner than the image can show.
   let pixel = 0.5 * length(fwidth(p));
   let fine = max(0.09, 0.75 * pixel);
-  let w0 = mix(faces[face].wrinkles[0], faces[face].wrinkles[4], side);
-  let w1 = mix(faces[face].wrinkles[1], faces[face].wrinkles[5], side);
-  let w2 = mix(faces[face].wrinkles[2], faces[face].wrinkles[6], side);
-  let w3 = mix(faces[face].wrinkles[3], faces[face].wrinkles[7], side);
-  let seed = u32(faces[face].background_bottom.w);
-  let age = faces[face].skin.w;
-  let texture_at = p + vec2f(faces[face].background_bottom.w, 0.0);
-  let mottle = noise(texture_at * 1.1, seed);
+  let w0 = mix(face.wrinkles[0], face.wrinkles[4], side);
+  let w1 = mix(face.wrinkles[1], face.wrinkles[5], side);
+  let w2 = mix(face.wrinkles[2], face.wrinkles[6], side);
+  let w3 = mix(face.wrinkles[3], face.wrinkles[7], side);
+  let seed = u32(face.background_bottom.w);
+  let age = face.skin.w;
+  let texture_at = p + vec2f(face.background_bottom.w, 0.0);
+  let mottle = in.paint.w;
   let fleck = noise(texture_at * 3.7, seed + 7u);
 
   // Grooves, each in the coordinates of the right half mirrored to x > 0.
   let wave = 0.22 * (mottle - 0.5);
-  let forehead = w0.x * exp(-0.5 * q.x * q.x / 3.2) + w0.y * window(q.x, 2.6, 5.6, 0.9);
+  let forehead = w0.x * bell(q.x * q.x / 3.2) + w0.y * window(q.x, 2.6, 5.6, 0.9);
   var relief = groove(p.y - 5.95 - wave, vec2f(0.0, 1.0), fine * 1.2, forehead);
   relief += groove(p.y - 6.65 + wave, vec2f(0.0, 1.0), fine * 1.2, forehead);
   relief += groove(p.y - 7.3 - wave, vec2f(0.0, 1.0), fine * 1.2, 0.7 * forehead);
   relief += groove(q.x - 0.5 - 0.1 * (p.y - 4.6), vec2f(1.0, 0.0), fine * 1.4, w0.z * window(p.y, 3.9, 5.5, 0.5));
   let corner = q - vec2f(4.35, 2.6);
   for (var k = 0; k < 3; k++) {
-    let slope = 0.42 - 0.42 * f32(k);
-    let direction = normalize(vec2f(1.0, slope));
+    // Unit vectors at 0.4, 0 and -0.4 radians.
+    let direction = vec2f(0.921 + 0.079 * f32(k == 1), 0.389 * f32(1 - k));
     let along = dot(corner, direction);
     let d = corner.y * direction.x - corner.x * direction.y;
     relief += groove(d, vec2f(-direction.y, direction.x), fine, w0.w * window(along, 0.75, 1.9, 0.3));
@@ -179,17 +184,17 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   // AU 17: the chin pebbles like a peach stone.
   let chin = w2.z * blob(p, vec2f(0.0, -7.6), vec2f(1.15, 0.8));
   let pebble_scale = min(3.0, 0.5 / pixel);
-  let pebble = vec2f(noise(p * pebble_scale, 11u), noise(p * pebble_scale + 31.0, 12u)) - 0.5;
-  relief += chin * vec3f(1.0 * pebble, 0.35 * max(0.0, pebble.x + pebble.y));
+  let pebble = noise(p * pebble_scale, 11u) - 0.5;
+  relief += chin * vec3f(0.9 * (fleck - 0.5), 1.2 * pebble, 0.4 * max(0.0, pebble));
 
   let slope = vec2f(relief.x * mirror, relief.y);
   // Crossing lines on the midline must not tear: the slope in x fades there.
   let bent = normalize(normalize(in.normal) + vec3f(slope.x * smoothstep(0.0, 0.3, q.x), slope.y, 0.0));
-  let normal = faces[face].rotation * bent;
+  let normal = face.rotation * bent;
 
   // Pigment.
-  var albedo = faces[face].skin.rgb * (0.93 + 0.14 * mottle);
-  albedo *= 1.0 - faces[face].background_top.w * smoothstep(0.62, 0.85, fleck) * 0.3 * (blob(q, vec2f(2.6, 0.2), vec2f(2.6, 1.5)));
+  var albedo = face.skin.rgb * (0.93 + 0.14 * mottle);
+  albedo *= 1.0 - face.background_top.w * smoothstep(0.62, 0.85, fleck) * 0.3 * (blob(q, vec2f(2.6, 0.2), vec2f(2.6, 1.5)));
   let blush = 0.8 * blob(q, vec2f(4.2, -0.6), vec2f(1.5, 1.2)) + 0.6 * blob(q, vec2f(0.0, -1.0), vec2f(0.9, 0.7));
   albedo *= mix(vec3f(1.0), vec3f(1.0, 0.82, 0.82), blush);
   albedo *= mix(vec3f(1.0), vec3f(0.86, 0.8, 0.82), (0.35 + 0.65 * age) * blob(q, vec2f(2.7, 1.7), vec2f(1.0, 0.4)));
@@ -198,21 +203,20 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   let lip_edge = 0.5 + 0.2 * w3.x + 0.2 * w3.y;
   let lip_soft = 0.07;
   let lip = smoothstep(lip_edge - lip_soft, lip_edge + lip_soft, in.paint.x);
-  albedo = mix(albedo, mix(albedo, faces[face].hair.rgb, 0.8), faces[face].ground.w * jaw * (1.0 - lip));
-  albedo = mix(albedo, faces[face].lips.rgb * (0.9 + 0.2 * fleck), 0.9 * lip);
+  albedo = mix(albedo, mix(albedo, face.hair.rgb, 0.8), face.ground.w * jaw * (1.0 - lip));
+  albedo = mix(albedo, face.lips.rgb * (0.9 + 0.2 * fleck), 0.9 * lip);
   // Brows: a band along a parabola, dense inside, tapering outwards.
   let t = (q.x - 1.15) / 4.5;
-  let arch = 4.68 + 1.0 * t - 1.45 * t * t + faces[face].brow.z * 4.0 * t * t * (1.0 - t);
-  let thick = faces[face].brow.x * (1.0 - 0.68 * t * t) + 0.25 * pixel;
-  let strand = noise(vec2f(q.x * 3.0 - p.y * 2.0, p.y * 1.2 + q.x), seed + 3u);
+  let arch = 4.68 + 1.0 * t - 1.45 * t * t + face.brow.z * 4.0 * t * t * (1.0 - t);
+  let thick = face.brow.x * (1.0 - 0.68 * t * t) + 0.25 * pixel;
   let brow_soft = max(0.12, 0.7 * pixel);
   let brow = (1.0 - smoothstep(thick - brow_soft, thick + brow_soft, abs(p.y - arch))) * window(t, 0.02, 0.97, 0.045)
-    * faces[face].brow.y * (0.82 + 0.25 * strand);
-  albedo = mix(albedo, faces[face].hair.rgb * 0.8, clamp(brow, 0.0, 1.0));
+    * face.brow.y * (0.82 + 0.25 * fleck);
+  albedo = mix(albedo, face.hair.rgb * 0.8, clamp(brow, 0.0, 1.0));
   // Hairline.
-  let hairline = 7.75 + faces[face].lips.w - 0.035 * q.x * q.x + 0.7 * (mottle - 0.5) + 0.3 * (fleck - 0.5);
-  let hairy = smoothstep(-0.25, 0.25, p.y - hairline) * faces[face].hair.w;
-  albedo = mix(albedo, faces[face].hair.rgb * (0.7 + 0.6 * fleck), hairy);
+  let hairline = 7.75 + face.lips.w - 0.035 * q.x * q.x + 0.7 * (mottle - 0.5) + 0.3 * (fleck - 0.5);
+  let hairy = smoothstep(-0.25, 0.25, p.y - hairline) * face.hair.w;
+  albedo = mix(albedo, face.hair.rgb * (0.7 + 0.6 * fleck), hairy);
 
   // Shadow that the light's direction does not change: sockets, nostrils, creases.
   var open = 1.0 - clamp(0.5 * relief.z, 0.0, 0.62);
@@ -224,55 +228,56 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   open *= 1.0 - 0.8 * blob(q, vec2f(0.7, -1.66), vec2f(0.34, max(0.15, 0.6 * pixel)));
   // Lids: the crease above, tightened folds, lashes.
   let crease = (in.paint.y - 0.52) / 0.14;
-  open *= 1.0 - 0.38 * exp(-0.5 * crease * crease);
+  open *= 1.0 - 0.38 * bell(crease * crease);
   let pouch = (in.paint.y + 0.52) / 0.2;
-  open *= 1.0 - (0.08 + 0.3 * min(1.0, w3.z)) * exp(-0.5 * pouch * pouch);
+  open *= 1.0 - (0.08 + 0.3 * min(1.0, w3.z)) * bell(pouch * pouch);
   let lash = 0.85 * smoothstep(0.72, 0.97, in.paint.y) + 0.35 * smoothstep(0.8, 1.0, -in.paint.y);
   // The line between the lips, harder when they are pressed.
   let seam = smoothstep(0.99 - 0.16 - 0.12 * max(w3.x, w3.y), 1.0, in.paint.x);
   open *= (1.0 - lash) * (1.0 - 0.75 * seam);
 
   let wrap = vec3f(0.38, 0.24, 0.18) * (1.0 - 0.6 * hairy);
-  let half_way = normalize(faces[face].light.xyz + vec3f(0.0, 0.0, 1.0));
-  let gloss = faces[face].sky.w * (0.5 + 0.5 * lip) + 0.35 * lip;
-  let highlight = 0.16 * gloss * pow(max(dot(normal, half_way), 0.0), 28.0) * open;
+  // Blinn and Phong with exponent 24, by multiplication.
+  let facing = max(dot(normal, face.half_way.xyz), 0.0);
+  let facing4 = facing * facing * facing * facing;
+  let gleam = facing4 * facing4;
+  let gloss = face.sky.w * (0.5 + 0.5 * lip) + 0.35 * lip;
+  let highlight = 0.16 * gloss * gleam * gleam * gleam * open;
   // Side light is not cast through the head: darker towards its edge.
-  let colour = albedo * (diffuse_light(face, normal, wrap) * mix(open, 1.0, 0.25) + ambient_light(face, normal) * open)
-    + faces[face].light_colour.rgb * highlight;
-  return develop(colour, in.clip.xy, face);
+  let colour = albedo * (diffuse_light(normal, wrap) * mix(open, 1.0, 0.25) + ambient_light(normal) * open)
+    + face.light_colour.rgb * highlight;
+  return develop(colour, in.clip.xy);
 }
 
 fn eye_colour(in: VertexOut) -> vec3f {
-  let face = in.face;
-  let centre = select(faces[face].eye_right.xyz, faces[face].eye_left.xyz, in.paint.z > 0.0);
+  let centre = select(face.eye_right.xyz, face.eye_left.xyz, in.paint.z > 0.0);
   let from_centre = in.head.xy - centre.xy;
   let pixel = max(fwidth(in.head.x), 0.02);
   let ball = vec3f(from_centre / 1.35, 0.0);
   let bent = vec3f(ball.xy, sqrt(max(0.1, 1.0 - dot(ball.xy, ball.xy))));
-  let normal = faces[face].rotation * bent;
-  let from_iris = from_centre - faces[face].gaze.xy;
+  let normal = face.rotation * bent;
+  let from_iris = from_centre - face.gaze.xy;
   let r = length(from_iris);
-  let radius = faces[face].iris.w;
+  let radius = face.iris.w;
   let soft = 0.6 * pixel;
   let inside = 1.0 - smoothstep(radius - soft, radius + soft, r);
   let limbus = smoothstep(0.6 * radius, radius, r);
   var albedo = mix(vec3f(0.58, 0.55, 0.53), vec3f(0.48, 0.33, 0.3), smoothstep(0.75, 1.35, abs(from_centre.x)));
-  albedo = mix(albedo, faces[face].iris.rgb * (1.3 - 0.9 * limbus), inside);
+  albedo = mix(albedo, face.iris.rgb * (1.3 - 0.9 * limbus), inside);
   albedo = mix(albedo, vec3f(0.006), 1.0 - smoothstep(0.24 - soft, 0.24 + soft, r));
   // The upper lid and its lashes shade the ball.
   let shade = 1.0 - 0.6 * smoothstep(0.1, 1.0, in.paint.y) - 0.2 * smoothstep(0.6, 1.0, -in.paint.y);
-  let light = diffuse_light(face, normal, vec3f(0.3)) + ambient_light(face, normal);
-  let glint_at = faces[face].gaze.xy + 0.3 * faces[face].light.xy;
+  let light = diffuse_light(normal, vec3f(0.3)) + ambient_light(normal);
+  let glint_at = face.gaze.xy + 0.3 * face.light.xy;
   let glint = blob(from_centre, glint_at, vec2f(max(0.1, 0.4 * pixel)));
-  return albedo * light * shade + faces[face].light_colour.rgb * 0.7 * glint * shade;
+  return albedo * light * shade + face.light_colour.rgb * 0.7 * glint * shade;
 }
 
 fn mouth_colour(in: VertexOut) -> vec3f {
-  let face = in.face;
   let soft = max(0.05, fwidth(in.head.y));
   let x = in.head.x;
-  let upper_edge = faces[face].gaze.z + 0.02 * x * x;
-  let lower_edge = faces[face].gaze.z - 0.12 + 0.03 * x * x - 9.0 * faces[face].gaze.w;
+  let upper_edge = face.gaze.z + 0.02 * x * x;
+  let lower_edge = face.gaze.z - 0.12 + 0.03 * x * x - 9.0 * face.gaze.w;
   let upper = smoothstep(upper_edge - soft, upper_edge + soft, in.head.y);
   let lower = 1.0 - smoothstep(lower_edge - soft, lower_edge + soft, in.head.y);
   let tooth = abs(fract(x / 0.72 + 0.5) - 0.5) * 2.0;
@@ -281,29 +286,28 @@ fn mouth_colour(in: VertexOut) -> vec3f {
   let teeth = vec3f(0.62, 0.58, 0.5) * gap * (0.25 + 0.75 * fall) * (upper + 0.55 * lower);
   let tongue = vec3f(0.16, 0.035, 0.035) * blob(in.head.xy, vec2f(0.0, lower_edge + 0.1), vec2f(1.0, 0.5));
   // Inside it is dark next to the upper lip and towards the corners.
-  let light = diffuse_light(face, faces[face].rotation * vec3f(0.0, 0.0, 1.0), vec3f(0.2)) + faces[face].sky.rgb;
+  let light = diffuse_light(face.rotation * vec3f(0.0, 0.0, 1.0), vec3f(0.2)) + face.sky.rgb;
   return (teeth + tongue * (1.0 - upper) + vec3f(0.016, 0.005, 0.005)) * light * (0.85 - 0.35 * smoothstep(0.2, 1.0, in.paint.y));
 }
 
 @fragment
 fn part_main(in: VertexOut) -> @location(0) vec4f {
-  let face = in.face;
   let eye = eye_colour(in);
   let mouth = mouth_colour(in);
-  let normal = faces[face].rotation * normalize(in.normal + vec3f(0.0, 0.0, 1e-4));
-  let light = diffuse_light(face, normal, vec3f(0.25)) + ambient_light(face, normal);
+  let normal = face.rotation * normalize(in.normal + vec3f(0.0, 0.0, 1e-4));
+  let light = diffuse_light(normal, vec3f(0.25)) + ambient_light(normal);
   var colour = eye;
   if (in.material == MOUTH) {
     colour = mouth;
   } else if (in.material == HAIR) {
     let strand = noise(vec2f(in.head.x * 2.6, in.head.y * 0.5 + in.head.z * 0.5), 5u);
-    let bald = 1.0 - faces[face].hair.w;
-    colour = mix(faces[face].hair.rgb * (0.45 + 0.9 * strand), faces[face].skin.rgb * 0.95, bald) * light;
+    let bald = 1.0 - face.hair.w;
+    colour = mix(face.hair.rgb * (0.45 + 0.9 * strand), face.skin.rgb * 0.95, bald) * light;
   } else if (in.material == BODY) {
     // The head's shadow lies on the neck.
-    colour = faces[face].skin.rgb * light * mix(0.35, 0.85, smoothstep(4.0, 8.0, abs(in.head.x)));
+    colour = face.skin.rgb * light * mix(0.35, 0.85, smoothstep(4.0, 8.0, abs(in.head.x)));
   } else if (in.material == BACKGROUND) {
-    colour = mix(faces[face].background_bottom.rgb, faces[face].background_top.rgb, 0.5 + 0.5 * in.rest.y);
+    colour = mix(face.background_bottom.rgb, face.background_top.rgb, 0.5 + 0.5 * in.rest.y);
   }
-  return develop(colour, in.clip.xy, face);
+  return develop(colour, in.clip.xy);
 }

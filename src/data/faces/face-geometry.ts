@@ -1,6 +1,7 @@
 /** The drawable surface of a head: which vertices and triangles there are, how they are painted, their normals. */
 import { MESH_VERTEX_COUNT } from './canonical-mesh.js';
 import { HEAD_PART_VERTICES, MATERIAL, headPartMaterials, headPartTriangles } from './head-parts.js';
+import { RandomStream } from './philox.js';
 import {
   LIP_RINGS,
   RIGHT_EYE_LOWER,
@@ -10,10 +11,13 @@ import {
   type FaceTopology,
 } from './mesh-topology.js';
 
-/** Floats per vertex of the static buffer: position at rest, material, lip depth, lid, side of the eye, unused. */
+/** Floats per vertex of the static buffer: position at rest, material, lip depth, lid, side of the eye, mottling. */
 export const STATIC_FLOATS = 8;
 /** Floats per vertex of the buffer of one face: position, normal. */
 export const DYNAMIC_FLOATS = 6;
+
+/** Philox stream of the skin's uneven colour, which is the same pattern on everybody at a strength of a few percent. */
+const MOTTLE_STREAM = 0x30;
 
 /** What all faces share. */
 export interface FaceGeometry {
@@ -65,6 +69,8 @@ export function buildGeometry(topology: FaceTopology, rest: Float32Array): FaceG
   };
   for (let v = 0; v < MESH_VERTEX_COUNT; v++) set(v, rest.subarray(3 * v, 3 * v + 3), MATERIAL.skin);
   paintSkin(topology, vertices);
+  const mottling = new RandomStream(0, MOTTLE_STREAM, 0);
+  for (let v = 0; v < MESH_VERTEX_COUNT; v++) vertices[v * STATIC_FLOATS + 7] = mottling.uniform();
   copies.forEach((original, i) => {
     const vertex = MESH_VERTEX_COUNT + i;
     set(vertex, rest.subarray(3 * original, 3 * original + 3), copyMaterial[i]);

@@ -5,8 +5,8 @@ import type { Identity } from './identity.js';
 import { LIP_RINGS, RIGHT_EYE_LOWER, RIGHT_EYE_UPPER, mirrored, type FaceTopology } from './mesh-topology.js';
 import { WRINKLE_COUNT, wrinkleStrengths } from './wrinkles.js';
 
-/** Floats of the struct: mat4, mat3 (padded columns), 14 vectors, 32 wrinkle strengths. */
-export const PARAM_FLOATS = 16 + 12 + 14 * 4 + 2 * WRINKLE_COUNT;
+/** Floats of the struct: mat4, mat3 (padded columns), 15 vectors, 32 wrinkle strengths. */
+export const PARAM_FLOATS = 16 + 12 + 15 * 4 + 2 * WRINKLE_COUNT;
 
 const IRIS_RADIUS = 0.6;
 /** Edge of the upper teeth below the line between the lips at rest, cm. */
@@ -16,6 +16,12 @@ const TEETH_BELOW_LINE = 0.05;
 function centreOf(shape: Float32Array, list: readonly number[]): [number, number, number] {
   const mean = (k: number): number => list.reduce((sum, vertex) => sum + shape[3 * vertex + k], 0) / list.length;
   return [mean(0), mean(1), mean(2)];
+}
+
+/** Unit vector between the key light and the camera, in which a mirror would show the light. */
+function halfWay([x, y, z]: readonly [number, number, number]): number[] {
+  const length = Math.hypot(x, y, z + 1);
+  return [x / length, y / length, (z + 1) / length];
 }
 
 /**
@@ -53,6 +59,7 @@ export function packFace(
     [identity.brow.thickness, identity.brow.density, identity.brow.arch, 0],
     [...centreOf(rest, eye), 0],
     [...centreOf(rest, mirrored(topology, eye)), 0],
+    [...halfWay(frame.lightDirection), 0],
     [...frame.gaze, rest[3 * middle + 1] - TEETH_BELOW_LINE, jawAngle],
   ];
   vectors.forEach((vector, i) => target.set(vector, offset + 28 + 4 * i));

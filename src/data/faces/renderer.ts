@@ -32,6 +32,8 @@ const SAMPLES = 4;
 /** Faces per submission: keeps it short (no watchdog) and buffers small. */
 const BATCH = 32;
 const BYTES_PER_PIXEL = 4;
+/** Floats from one face's parameters to the next: dynamic offsets are multiples of 256 bytes. */
+const PARAM_STRIDE = Math.ceil((PARAM_FLOATS * 4) / 256) * 64;
 
 /** Smallest and largest image side that can be drawn. */
 export const IMAGE_SIZE_RANGE = { min: 16, max: 1024 } as const;
@@ -75,12 +77,12 @@ export class FaceRenderer {
     this.rowBytes = Math.ceil((imageSize * BYTES_PER_PIXEL) / 256) * 256;
     const buffer = (label: string, bytes: number, usage: number): GPUBuffer =>
       device.createBuffer({ label: `faces ${label}`, size: Math.ceil(bytes / 4) * 4, usage });
-    const { VERTEX, INDEX, STORAGE, COPY_DST, MAP_READ } = GPUBufferUsage;
+    const { VERTEX, INDEX, UNIFORM, COPY_DST, MAP_READ } = GPUBufferUsage;
     this.buffers = {
       fixed: buffer('static vertices', geometry.staticVertices.byteLength, VERTEX | COPY_DST),
       index: buffer('indices', geometry.indices.byteLength, INDEX | COPY_DST),
       vertices: buffer('vertices', BATCH * this.vertexFloats * 4, VERTEX | COPY_DST),
-      params: buffer('parameters', BATCH * PARAM_FLOATS * 4, STORAGE | COPY_DST),
+      params: buffer('parameters', BATCH * PARAM_STRIDE * 4, UNIFORM | COPY_DST),
       readback: buffer('readback', BATCH * imageSize * this.rowBytes, MAP_READ | COPY_DST),
     };
     device.queue.writeBuffer(this.buffers.fixed, 0, geometry.staticVertices as Float32Array<ArrayBuffer>);
@@ -99,11 +101,11 @@ export class FaceRenderer {
         {
           binding: 0,
           visibility: GPUShaderStage.VERTEX | GPUShaderStage.FRAGMENT,
-          buffer: { type: 'read-only-storage' },
+          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: PARAM_FLOATS * 4 },
         },
       ],
     });
-    this.group = device.createBindGroup({ layout: groupLayout, entries: [{ binding: 0, resource: { buffer: this.buffers.params } }] });
+    this.group = device.createBindGroup({ layout: groupLayout, entries: [{ binding: 0, resource: { buffer: this.buffers.params, size: PARAM_FLOATS * 4 } }] });
     const layout = device.createPipelineLayout({ bindGroupLayouts: [groupLayout] });
     const pipeline = (entryPoint: string): GPURenderPipeline =>
       device.createRenderPipeline({
@@ -152,7 +154,7 @@ export class FaceRenderer {
     const images = new Uint8Array(count * this.imageSize * this.imageSize * BYTES_PER_PIXEL);
     const landmarks = new Float32Array(count * LANDMARK_COUNT * 2);
     const vertices = new Float32Array(BATCH * this.vertexFloats);
-    const params = new Float32Array(BATCH * PARAM_FLOATS);
+    const params = new Float32Array(BATCH * PARAM_STRIDE);
     for (let start = 0; start < count; start += BATCH) {
       const faces = Math.min(BATCH, count - start);
       for (let i = 0; i < faces; i++) {
@@ -162,12 +164,12 @@ export class FaceRenderer {
           frame,
           this.imageSize,
           { vertices, vertexOffset: i * this.vertexFloats },
-          { params, paramOffset: i * PARAM_FLOATS },
+          { params, paramOffset: i * PARAM_STRIDE },
           { landmarks, landmarkOffset: (start + i) * LANDMARK_COUNT * 2 },
         );
       }
       this.device.queue.writeBuffer(this.buffers.vertices, 0, vertices, 0, faces * this.vertexFloats);
-      this.device.queue.writeBuffer(this.buffers.params, 0, params, 0, faces * PARAM_FLOATS);
+      this.device.queue.writeBuffer(this.buffers.params, 0, params, 0, faces * PARAM_STRIDE);
       this.draw(faces);
       await this.read(faces, images.subarray(start * this.imageSize * this.imageSize * BYTES_PER_PIXEL));
       onProgress?.(start + faces);
@@ -192,14 +194,14 @@ export class FaceRenderer {
         ],
         depthStencilAttachment: { view: depth, depthClearValue: 1, depthLoadOp: 'clear', depthStoreOp: 'discard' },
       });
-      pass.setBindGroup(0, this.group);
+      pass.setBindGroup(0, this.group, [i * PARAM_STRIDE * 4]);
       pass.setVertexBuffer(0, this.buffers.fixed);
       pass.setVertexBuffer(1, this.buffers.vertices, i * this.vertexFloats * 4, this.vertexFloats * 4);
       pass.setIndexBuffer(this.buffers.index, 'uint16');
       pass.setPipeline(this.skinPipeline);
-      pass.drawIndexed(geometry.skinIndexCount, 1, 0, 0, i);
+      pass.drawIndexed(geometry.skinIndexCount);
       pass.setPipeline(this.partPipeline);
-      pass.drawIndexed(geometry.indices.length - geometry.skinIndexCount, 1, geometry.skinIndexCount, 0, i);
+      pass.drawIndexed(geometry.indices.length - geometry.skinIndexCount, 1, geometry.skinIndexCount);
       pass.end();
     }
     encoder.copyTextureToBuffer(
