@@ -1,5 +1,5 @@
 // Random geometry and colour of every augmented face. Row v batch + i is view v of the i-th face of the batch; its
-// draws are the uniforms of philox4x32-10(counter = (block, i, v, step), key = (seed, 0x41554721)), blocks 0 to 4.
+// draws are the uniforms of philox4x32-10(counter = (draw, i, v, step), key = (seed, 0x41554721)), draws 0 to 4.
 //
 // Geometry maps an output pixel position to a position in the source (pixel centres at +0.5, y down):
 //   crop width w = S sqrt(area aspect), height h = S sqrt(area / aspect), at most S; centre uniform over the places
@@ -51,8 +51,8 @@ fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
 }
 
 // Four uniforms in [0, 1), 24 bits each.
-fn uniforms(block: u32, sample: u32, view: u32) -> vec4<f32> {
-  let bits = philox(vec4<u32>(block, sample, view, step_key[1]), vec2<u32>(step_key[0], 0x41554721u));
+fn uniforms(draw: u32, sample: u32, view: u32) -> vec4<f32> {
+  let bits = philox(vec4<u32>(draw, sample, view, step_key[1]), vec2<u32>(step_key[0], 0x41554721u));
   return vec4<f32>(f32(bits.x >> 8u), f32(bits.y >> 8u), f32(bits.z >> 8u), f32(bits.w >> 8u)) * (1.0 / 16777216.0);
 }
 

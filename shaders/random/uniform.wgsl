@@ -36,13 +36,13 @@ fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let block = (group.y * groups.x + group.x) * 64u + lane;
-  if (4u * block >= params.count) {
+  let quad = (group.y * groups.x + group.x) * 64u + lane;
+  if (4u * quad >= params.count) {
     return;
   }
-  let bits = philox(vec4<u32>(block, 0u, params.op, step_key[1]), vec2<u32>(step_key[0], 0x554e4946u));
+  let bits = philox(vec4<u32>(quad, 0u, params.op, step_key[1]), vec2<u32>(step_key[0], 0x554e4946u));
   let values = vec4<f32>(f32(bits.x >> 8u), f32(bits.y >> 8u), f32(bits.z >> 8u), f32(bits.w >> 8u)) * (1.0 / 16777216.0);
-  for (var k = 0u; k < min(4u, params.count - 4u * block); k += 1u) {
-    y[4u * block + k] = values[k];
+  for (var k = 0u; k < min(4u, params.count - 4u * quad); k += 1u) {
+    y[4u * quad + k] = values[k];
   }
 }
