@@ -1,0 +1,221 @@
+// Matrix product with a register tile:
+//   y = activation(op(a) op(b) + bias) + residual, for each problem of a batch.
+//
+// a [m, k] or, transposed, [k, m]; b [k, n] or [n, k]; bias [n]; residual, y and preactivation [m, n]; all dense,
+// all read as vec4s. So n must be a multiple of 4, m where a is transposed, k where a or b is contiguous along k.
+//
+// One lane computes 8 rows x 32 (or 16) columns, kept in registers as 4x4 blocks: per 4 terms of the inner sum it
+// loads 8 vectors of a and 32 of b for 1,024 multiply-adds, without workgroup memory and without a barrier. That
+// suits adapters on which a load costs far more than arithmetic and a barrier more still: on SwiftShader a load is
+// four scalar loads with their bounds checks (reading 4 values together shares one check). Neighbouring lanes
+// take neighbouring rows of the result, so a GPU would rather have matmul_workgroup.wgsl, which loads coalesced.
+//
+// Dispatch: x = ceil(m / (8 WIDTH)), y = ceil(n / COLUMNS), z = problems * splits.
+
+// op(a) = transpose of a: a is stored [k, m]. Otherwise [m, k]. Likewise b: [n, k], otherwise [k, n].
+const TRANSPOSE_A: bool = false;
+const TRANSPOSE_B: bool = false;
+// True when k is no multiple of 4 (allowed only where neither operand is contiguous along k).
+const TAIL: bool = false;
+// Columns of a tile: 32 (true) or 16 (false).
+const WIDE: bool = true;
+// Lanes of a workgroup; each owns 8 rows.
+const WIDTH: u32 = 16u;
+// The parts of the epilogue. PREACTIVATION also stores op(a) op(b) + bias, for the backward pass of GELU.
+const BIAS: bool = false;
+const GELU: bool = false;
+const PREACTIVATION: bool = false;
+const RESIDUAL: bool = false;
+// Also stores the sums of op(a)'s rows, [m] floats behind y's m n ones (gradient of a bias).
+const ROW_SUMS: bool = false;
+
+struct Params {
+  m: u32,
+  n: u32,
+  k: u32,
+  // Terms of the inner sum per split, a multiple of 4: split s sums over k in [s splitLength, (s + 1) splitLength).
+  splitLength: u32,
+  // Problems per split; output z = split * problems + problem. `first` is the z of this dispatch's first workgroup.
+  problems: u32,
+  first: u32,
+  // Floats from one problem to the next (0: the same matrix for all).
+  strideA: u32,
+  strideB: u32,
+  strideY: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> preactivation: array<vec4<f32>>;
+@group(0) @binding(6) var<uniform> params: Params;
+
+// Where op(a)'s rows row .. row + 3 begin, in vec4s; rows past the end repeat the last one and are not stored.
+fn row_bases(problem: u32, row: u32) -> vec4<u32> {
+  let base = vec4<u32>(problem * params.strideA / 4u);
+  if (TRANSPOSE_A) {
+    return base + min(row / 4u, params.m / 4u - 1u);
+  }
+  return base + min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(params.m - 1u)) * (params.k / 4u);
+}
+
+// Four rows of op(a) at k .. k + 3: one column of the result per row.
+fn load_a(bases: vec4<u32>, k: u32) -> mat4x4<f32> {
+  if (!TRANSPOSE_A) {
+    let k4 = k / 4u;
+    return mat4x4<f32>(a[bases.x + k4], a[bases.y + k4], a[bases.z + k4], a[bases.w + k4]);
+  }
+  let m4 = params.m / 4u;
+  let at = bases.x + k * m4;
+  if (!TAIL) {
+    return transpose(mat4x4<f32>(a[at], a[at + m4], a[at + 2u * m4], a[at + 3u * m4]));
+  }
+  let zero = vec4<f32>();
+  return transpose(mat4x4<f32>(
+    a[at],
+    select(zero, a[at + m4], k + 1u < params.k),
+    select(zero, a[at + 2u * m4], k + 2u < params.k),
+    select(zero, a[at + 3u * m4], k + 3u < params.k),
+  ));
+}
+
+// Where op(b)'s columns begin, in vec4s: group counts groups of four columns.
+fn column_base(problem: u32, group: u32) -> u32 {
+  let inside = min(group, params.n / 4u - 1u);
+  let base = problem * params.strideB / 4u;
+  if (TRANSPOSE_B) {
+    return base + 4u * inside * (params.k / 4u);
+  }
+  return base + inside;
+}
+
+// Four columns of op(b) at k .. k + 3: one column of the result per k.
+fn load_b(base: u32, k: u32) -> mat4x4<f32> {
+  if (TRANSPOSE_B) {
+    let k4 = params.k / 4u;
+    let at = base + k / 4u;
+    return transpose(mat4x4<f32>(b[at], b[at + k4], b[at + 2u * k4], b[at + 3u * k4]));
+  }
+  // Past the end of the sum a is zero; b only has to be inside.
+  let rows = vec4<u32>(k, k + 1u, k + 2u, k + 3u);
+  let at = base + select(rows, min(rows, vec4<u32>(params.k - 1u)), TAIL) * (params.n / 4u);
+  return mat4x4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
+}
+
+// Exact GELU, x Phi(x), with Phi from Abramowitz and Stegun 7.1.26 (absolute error below 8e-8), as elementwise/gelu.wgsl.
+fn gelu(x: vec4<f32>) -> vec4<f32> {
+  let t = 1.0 / (1.0 + 0.2316419 * abs(x));
+  let tail = 0.5 * t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))) * exp(-0.5 * x * x);
+  return x * select(tail, 1.0 - tail, x >= vec4<f32>());
+}
+
+// What a block's sums start from: the bias of its four columns, for each row.
+fn first_sums(group: u32) -> mat4x4<f32> {
+  if (!BIAS) {
+    return mat4x4<f32>();
+  }
+  let start = bias[min(group, params.n / 4u - 1u)];
+  return mat4x4<f32>(start, start, start, start);
+}
+
+fn store(z: u32, row: u32, group: u32, sum: vec4<f32>) {
+  let n4 = params.n / 4u;
+  if ((row < params.m) & (group < n4)) {
+    var value = sum;
+    let at = z * (params.strideY / 4u) + row * n4 + group;
+    if (PREACTIVATION) {
+      preactivation[at] = value;
+    }
+    if (GELU) {
+      value = gelu(value);
+    }
+    if (RESIDUAL) {
+      value += residual[at];
+    }
+    y[at] = value;
+  }
+}
+
+fn store_block(z: u32, row: u32, group: u32, sums: mat4x4<f32>) {
+  store(z, row, group, sums[0]);
+  store(z, row + 1u, group, sums[1]);
+  store(z, row + 2u, group, sums[2]);
+  store(z, row + 3u, group, sums[3]);
+}
+
+@compute @workgroup_size(WIDTH)
+fn main(
+  @builtin(local_invocation_index) index: u32,
+  @builtin(workgroup_id) tile: vec3<u32>,
+) {
+  let z = params.first + tile.z;
+  let problem = z % params.problems;
+  let start = z / params.problems * params.splitLength;
+  let end = min(start + params.splitLength, params.k);
+
+  let row = (tile.x * WIDTH + index) * 8u;
+  let group = tile.y * select(4u, 8u, WIDE);
+  let rows0 = row_bases(problem, row);
+  let rows1 = row_bases(problem, row + 4u);
+  let columns0 = column_base(problem, group);
+  let columns1 = column_base(problem, group + 1u);
+  let columns2 = column_base(problem, group + 2u);
+  let columns3 = column_base(problem, group + 3u);
+  let columns4 = column_base(problem, group + 4u);
+  let columns5 = column_base(problem, group + 5u);
+  let columns6 = column_base(problem, group + 6u);
+  let columns7 = column_base(problem, group + 7u);
+
+  // upperJ holds rows row .. row + 3 (one per matrix column) and four columns of y; lowerJ the next four rows.
+  var upper0 = first_sums(group); var lower0 = upper0;
+  var upper1 = first_sums(group + 1u); var lower1 = upper1;
+  var upper2 = first_sums(group + 2u); var lower2 = upper2;
+  var upper3 = first_sums(group + 3u); var lower3 = upper3;
+  var upper4 = first_sums(group + 4u); var lower4 = upper4;
+  var upper5 = first_sums(group + 5u); var lower5 = upper5;
+  var upper6 = first_sums(group + 6u); var lower6 = upper6;
+  var upper7 = first_sums(group + 7u); var lower7 = upper7;
+  var sums0 = vec4<f32>();
+  var sums1 = vec4<f32>();
+
+  for (var k = start; k < end; k += 4u) {
+    let a0 = load_a(rows0, k);
+    let a1 = load_a(rows1, k);
+    let b0 = load_b(columns0, k); upper0 += b0 * a0; lower0 += b0 * a1;
+    let b1 = load_b(columns1, k); upper1 += b1 * a0; lower1 += b1 * a1;
+    let b2 = load_b(columns2, k); upper2 += b2 * a0; lower2 += b2 * a1;
+    let b3 = load_b(columns3, k); upper3 += b3 * a0; lower3 += b3 * a1;
+    if (WIDE) {
+      let b4 = load_b(columns4, k); upper4 += b4 * a0; lower4 += b4 * a1;
+      let b5 = load_b(columns5, k); upper5 += b5 * a0; lower5 += b5 * a1;
+      let b6 = load_b(columns6, k); upper6 += b6 * a0; lower6 += b6 * a1;
+      let b7 = load_b(columns7, k); upper7 += b7 * a0; lower7 += b7 * a1;
+    }
+    if (ROW_SUMS) {
+      sums0 += vec4<f32>(1.0) * a0;
+      sums1 += vec4<f32>(1.0) * a1;
+    }
+  }
+
+  store_block(z, row, group, upper0); store_block(z, row + 4u, group, lower0);
+  store_block(z, row, group + 1u, upper1); store_block(z, row + 4u, group + 1u, lower1);
+  store_block(z, row, group + 2u, upper2); store_block(z, row + 4u, group + 2u, lower2);
+  store_block(z, row, group + 3u, upper3); store_block(z, row + 4u, group + 3u, lower3);
+  if (WIDE) {
+    store_block(z, row, group + 4u, upper4); store_block(z, row + 4u, group + 4u, lower4);
+    store_block(z, row, group + 5u, upper5); store_block(z, row + 4u, group + 5u, lower5);
+    store_block(z, row, group + 6u, upper6); store_block(z, row + 4u, group + 6u, lower6);
+    store_block(z, row, group + 7u, upper7); store_block(z, row + 4u, group + 7u, lower7);
+  }
+  if (ROW_SUMS && group == 0u) {
+    let behind = z * (params.strideY / 4u) + params.m * params.n / 4u + row / 4u;
+    if (row < params.m) {
+      y[behind] = sums0;
+    }
+    if (row + 4u < params.m) {
+      y[behind + 1u] = sums1;
+    }
+  }
+}

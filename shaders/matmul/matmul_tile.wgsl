@@ -1,0 +1,125 @@
+// Matrix product, 4 x 4 elements per thread: the register tile at its simplest, for any sizes.
+//   y = activation(op(a) op(b) + bias) + residual, for each problem of a batch.
+//
+// a [m, k] or, transposed, [k, m]; b [k, n] or [n, k]; bias [n]; residual, y and preactivation [m, n]; any sizes.
+// Per term of the inner sum a thread reads 4 + 4 values for 16 multiply-adds, against 2 for 1 in matmul_naive.wgsl.
+// Rows and columns past an edge repeat the last one while summing and are left out when storing, so that the
+// loop needs no test. matmul_register.wgsl is the same idea, larger and with vector loads.
+//
+// Dispatch: workgroups of 8 x 8 threads, x = ceil(n / 32), y = ceil(m / 32), z = problems * splits.
+
+// op(a) = transpose of a: a is stored [k, m]. Otherwise [m, k]. Likewise b: [n, k], otherwise [k, n].
+const TRANSPOSE_A: bool = false;
+const TRANSPOSE_B: bool = false;
+// The parts of the epilogue. PREACTIVATION also stores op(a) op(b) + bias, for the backward pass of GELU.
+const BIAS: bool = false;
+const GELU: bool = false;
+const PREACTIVATION: bool = false;
+const RESIDUAL: bool = false;
+// Also stores the sums of op(a)'s rows, [m] floats behind y's m n ones (gradient of a bias).
+const ROW_SUMS: bool = false;
+
+struct Params {
+  m: u32,
+  n: u32,
+  k: u32,
+  // Terms of the inner sum per split: split s sums over k in [s splitLength, (s + 1) splitLength).
+  splitLength: u32,
+  // Problems per split; output z = split * problems + problem. `first` is the z of this dispatch's first workgroup.
+  problems: u32,
+  first: u32,
+  // Floats from one problem to the next (0: the same matrix for all).
+  strideA: u32,
+  strideB: u32,
+  strideY: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> residual: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> preactivation: array<f32>;
+@group(0) @binding(6) var<uniform> params: Params;
+
+// Exact GELU, x Phi(x), with Phi from Abramowitz and Stegun 7.1.26 (absolute error below 8e-8), as elementwise/gelu.wgsl.
+fn gelu(x: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.2316419 * abs(x));
+  let tail = 0.5 * t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))) * exp(-0.5 * x * x);
+  return x * select(tail, 1.0 - tail, x >= 0.0);
+}
+
+fn store(z: u32, row: u32, column: u32, sum: f32) {
+  if (row >= params.m || column >= params.n) {
+    return;
+  }
+  var value = sum;
+  let at = z * params.strideY + row * params.n + column;
+  if (BIAS) {
+    value += bias[column];
+  }
+  if (PREACTIVATION) {
+    preactivation[at] = value;
+  }
+  if (GELU) {
+    value = gelu(value);
+  }
+  if (RESIDUAL) {
+    value += residual[at];
+  }
+  y[at] = value;
+}
+
+fn store4(z: u32, row: u32, column: u32, sums: vec4<f32>) {
+  store(z, row, column, sums.x);
+  store(z, row, column + 1u, sums.y);
+  store(z, row, column + 2u, sums.z);
+  store(z, row, column + 3u, sums.w);
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let z = params.first + id.z;
+  let problem = z % params.problems;
+  let start = z / params.problems * params.splitLength;
+  let end = min(start + params.splitLength, params.k);
+
+  let row = id.y * 4u;
+  let column = id.x * 4u;
+  let next = vec4<u32>(0u, 1u, 2u, 3u);
+  let stepA = select(1u, params.m, TRANSPOSE_A);
+  let stepB = select(params.n, 1u, TRANSPOSE_B);
+  let rows = problem * params.strideA + min(row + next, vec4<u32>(params.m - 1u)) * select(params.k, 1u, TRANSPOSE_A);
+  let columns = problem * params.strideB + min(column + next, vec4<u32>(params.n - 1u)) * select(1u, params.k, TRANSPOSE_B);
+
+  var sums0 = vec4<f32>();
+  var sums1 = vec4<f32>();
+  var sums2 = vec4<f32>();
+  var sums3 = vec4<f32>();
+  var rowSums = vec4<f32>();
+  for (var k = start; k < end; k += 1u) {
+    let atA = rows + k * stepA;
+    let atB = columns + k * stepB;
+    let left = vec4<f32>(a[atA.x], a[atA.y], a[atA.z], a[atA.w]);
+    let right = vec4<f32>(b[atB.x], b[atB.y], b[atB.z], b[atB.w]);
+    sums0 += left.x * right;
+    sums1 += left.y * right;
+    sums2 += left.z * right;
+    sums3 += left.w * right;
+    if (ROW_SUMS) {
+      rowSums += left;
+    }
+  }
+
+  store4(z, row, column, sums0);
+  store4(z, row + 1u, column, sums1);
+  store4(z, row + 2u, column, sums2);
+  store4(z, row + 3u, column, sums3);
+  if (ROW_SUMS && column == 0u) {
+    let behind = z * params.strideY + params.m * params.n;
+    if (row < params.m) { y[behind + row] = rowSums.x; }
+    if (row + 1u < params.m) { y[behind + row + 1u] = rowSums.y; }
+    if (row + 2u < params.m) { y[behind + row + 2u] = rowSums.z; }
+    if (row + 3u < params.m) { y[behind + row + 3u] = rowSums.w; }
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Which matrix-product kernel runs where. All variants share one contract (bindings, parameters, flags), so that
+ * the choice is only a name, a tile and a few constants.
+ */
+import type { Engine } from '../../engine/index.js';
+
+/** The files of shaders/matmul, from the definition to the fastest: `matmul_<variant>.wgsl`. */
+export type MatmulVariant = 'naive' | 'tile' | 'register' | 'quad' | 'workgroup';
+
+/** What the choice depends on. */
+export interface MatmulDevice {
+  /** True for a CPU implementation of WebGPU. */
+  readonly software: boolean;
+  /** True when the device was opened with the feature `subgroups`. */
+  readonly subgroups: boolean;
+}
+
+/** op(a) op(b) of `problems` pairs; op(a) is [m, k], op(b) [k, n]. */
+export interface MatmulProblem {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly problems: number;
+  /** a is stored [k, m]. */
+  readonly transposeA: boolean;
+  /** b is stored [n, k]. */
+  readonly transposeB: boolean;
+  /** The sums of op(a)'s rows are wanted too. */
+  readonly rowSums: boolean;
+}
+
+/** How a problem is launched. */
+export interface MatmulPlan {
+  readonly shader: string;
+  /** Constants beyond the flags of the contract. */
+  readonly constants: Readonly<Record<string, number | boolean>>;
+  /** Workgroups in x and y for one output; z counts outputs. */
+  readonly grid: readonly [number, number];
+  /** Parts of the inner sum, each an output of its own that has to be added up; 1 where splitting is no use. */
+  readonly splits: number;
+  /** Terms of the inner sum per part. */
+  readonly splitLength: number;
+}
+
+/** The facts about an engine's device that the choice depends on. */
+export function matmulDevice(engine: Engine): MatmulDevice {
+  return { software: engine.info.software, subgroups: engine.device.features.has('subgroups') };
+}
+
+/** True when every row that the kernels would read or write as vec4s begins at a multiple of 4 floats. */
+export function fitsVectors({ m, n, k, transposeA, transposeB, rowSums }: MatmulProblem): boolean {
+  return n % 4 === 0 && (transposeA ? m : k) % 4 === 0 && (transposeB ? k : n) % 4 === 0 && (!rowSums || m % 4 === 0);
+}
+
+/**
+ * The fastest variant for a problem.
+ *
+ * Measured 2026-11-23, SwiftShader (Subzero, 4 lanes) from Chromium 153 in Dawn for Node, 2 cores of an AMD EPYC,
+ * 512 x 512 x 512 in GFLOP/s, one process, alternating, best of 4 to 5: naive 0.25, workgroup 1.5, tile 1.7,
+ * register 6.1, quad 8.7. 8192 x 96 x 32: register 4.5, quad 5.8. Gradient 96 x 32 over 8192 rows: register 6.1, quad 7.8.
+ * No GPU was at hand: there the staged variant is chosen by design, not by measurement, and only results that are
+ * too small to fill its 64 x 64 tile go to the 4 x 4 tile.
+ */
+export function chooseMatmul(device: MatmulDevice, problem: MatmulProblem): MatmulVariant {
+  if (device.software) {
+    if (!fitsVectors(problem)) return 'tile';
+    return device.subgroups ? 'quad' : 'register';
+  }
+  return problem.m < 16 || problem.n < 16 ? 'tile' : 'workgroup';
+}
+
+/** Rows and columns of the result per workgroup, and the constants that set them. */
+function tiling(variant: MatmulVariant, { m, n, k }: MatmulProblem): { rows: number; columns: number; constants: MatmulPlan['constants']; rowsInX: boolean } {
+  if (variant === 'naive') return { rows: 8, columns: 8, constants: {}, rowsInX: false };
+  if (variant === 'tile') return { rows: 32, columns: 32, constants: {}, rowsInX: false };
+  if (variant === 'workgroup') return { rows: 64, columns: 64, constants: {}, rowsInX: false };
+  // Long workgroups cost less to start; a result of few rows (a weight's gradient) would leave their lanes idle.
+  const WIDTH = m >= 512 ? 16 : 4;
+  const WIDE = n > 16;
+  return { rows: 8 * WIDTH, columns: WIDE ? 32 : 16, constants: { WIDTH, WIDE, TAIL: k % 4 !== 0 }, rowsInX: true };
+}
+
+/**
+ * Geometry of one launch.
+ * @param splittable false where the epilogue is not linear in the sum (bias, activation, residual)
+ */
+export function planMatmul(variant: MatmulVariant, device: MatmulDevice, problem: MatmulProblem, splittable: boolean): MatmulPlan {
+  const { rows, columns, constants, rowsInX } = tiling(variant, problem);
+  const down = Math.ceil(problem.m / rows);
+  const across = Math.ceil(problem.n / columns);
+  // Enough workgroups to keep the device busy, each with an inner sum long enough to pay for its output:
+  // 64 for the 16 queues that SwiftShader deals workgroups to, 256 for a GPU's compute units.
+  const [wanted, shortest] = device.software ? [64, 128] : [256, 256];
+  const most = splittable ? Math.max(1, Math.floor(problem.k / shortest)) : 1;
+  const parts = Math.min(most, Math.ceil(wanted / (down * across * problem.problems)));
+  const splitLength = Math.ceil(problem.k / parts / 4) * 4;
+  return {
+    shader: `matmul/matmul_${variant}`,
+    constants,
+    grid: rowsInX ? [down, across] : [across, down],
+    splits: Math.ceil(problem.k / splitLength),
+    splitLength,
+  };
+}

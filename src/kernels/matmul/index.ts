@@ -1,0 +1,4 @@
+export { chooseMatmul, fitsVectors, matmulDevice, planMatmul, type MatmulDevice, type MatmulPlan, type MatmulProblem, type MatmulVariant } from './choose.js';
+export { launchProduct, type Product } from './launch.js';
+export { linear, type LinearOptions } from './linear.js';
+export { matmul, type MatmulOptions } from './matmul.js';
