@@ -1,0 +1,3 @@
+export { conv2d, type ConvolutionOptions } from './conv2d.js';
+export { padColumns } from './resize-columns.js';
+export { outputLength, unfold, type Window } from './unfold.js';
