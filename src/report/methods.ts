@@ -1,0 +1,62 @@
+/** Names and explanations of the model and its baselines, the same in the terminal and in the report. */
+import type { ProbeResult } from '../data/probe/probe.js';
+import { METHODS, type Method, type MethodScores, type RunSummary } from './types.js';
+
+export interface MethodText {
+  readonly name: string;
+  /** At most 8 letters, for table headers. */
+  readonly short: string;
+  readonly meaning: string;
+}
+
+export const METHOD_TEXTS: Readonly<Record<Method, MethodText>> = {
+  model: {
+    name: 'This model',
+    short: 'Model',
+    meaning: 'self-supervised features, a linear probe on top',
+  },
+  alwaysPositive: {
+    name: 'Always positive',
+    short: 'Always+',
+    meaning: 'says "present" for every face; a useful model must be above it',
+  },
+  randomInit: {
+    name: 'Random init',
+    short: 'Random',
+    meaning: 'the same network before any training, with the same probe',
+  },
+  globalOnly: {
+    name: 'Global-only SSL',
+    short: 'Global',
+    meaning: 'self-supervision with the global loss alone, no regions, no relations',
+  },
+  supervised: {
+    name: 'Supervised',
+    short: 'Superv.',
+    meaning: 'the same network trained on the labels: about the best to hope for',
+  },
+};
+
+/** The methods that a summary has scores of, in the order of {@link METHODS}. */
+export function methodsOf({ scores }: RunSummary): { method: Method; scores: MethodScores; text: MethodText }[] {
+  return METHODS.flatMap((method) => {
+    const own = scores[method];
+    return own ? [{ method, scores: own, text: METHOD_TEXTS[method] }] : [];
+  });
+}
+
+/** Scores for a summary from probe results with all labels and, if there is one, with a tenth of them. */
+export function scoresFromProbe(allLabels: ProbeResult, tenPercent?: ProbeResult): MethodScores {
+  return {
+    perAu: allLabels.perAu.map(({ f1 }) => f1),
+    macro: allLabels.macroF1,
+    perAuAtHalf: allLabels.perAu.map(({ f1AtHalf }) => f1AtHalf),
+    macroAtHalf: allLabels.macroF1AtHalf,
+    ...(tenPercent ? { macroTenPercent: tenPercent.macroF1 } : {}),
+  };
+}
+
+/** A share of 0..1 as per cent with one decimal, as the field prints F1: 0.5612 is "56.1". */
+export function percent(share: number): string {
+  return Number.isFinite(share) ? (share * 100).toFixed(1) : '–';
+}
