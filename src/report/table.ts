@@ -38,7 +38,7 @@ export function renderF1Table(summary: RunSummary): string {
     ...extra('Mean, threshold 0.5', (scores) => scores.macroAtHalf),
     ...extra('Mean, 10 % of labels', (scores) => scores.macroTenPercent),
     '',
-    `${'Present'.padEnd(shortWidth)}  per cent of the test faces that show the AU; all others are F1 in per cent`,
+    `${'Present'.padEnd(shortWidth)}  share of the test faces that show the AU, in %; all others are F1 in %`,
     ...methods.map(({ text }) => `${text.short.padEnd(shortWidth)}  ${text.meaning}`),
   ].join('\n');
 }
