@@ -1,16 +1,17 @@
-// Draws one synthetic face. Skin is painted in the coordinates of the face at rest (cm, x to the person's left,
+// Draws one synthetic face without its background (alpha is coverage); develop.wgsl finishes the picture. Skin is painted in the coordinates of the face at rest (cm, x to the person's left,
 // y up), so that brows, lips and wrinkles move with the skin; eyes and teeth in the coordinates of the skull.
-// All colours are linear light; the target's sRGB format encodes them.
+// All colours are linear light; the target holds their square roots, so that 8 bits suffice and averaging the samples
+// of a pixel looks right.
 
 struct Face {
+  background_top: vec4f,    // used by develop.wgsl
+  background_bottom: vec4f, // used by develop.wgsl
   clip: mat4x4f,         // head space (cm) to clip space
   rotation: mat3x3f,     // head space directions to camera space
-  light: vec4f,          // direction to the key light (camera space), noise standard deviation
-  light_colour: vec4f,   // rgb, seed of the noise
+  light: vec4f,          // direction to the key light (camera space), offset into the skin's texture
+  light_colour: vec4f,   // rgb, freckles
   sky: vec4f,            // light from above, shine of the skin
   ground: vec4f,         // light from below, density of stubble
-  background_top: vec4f, // rgb, freckles
-  background_bottom: vec4f, // rgb, offset into the skin's texture
   skin: vec4f,           // rgb, age 0..1
   lips: vec4f,           // rgb, height of the hairline relative to the canonical one
   hair: vec4f,           // rgb, 1 with hair, 0 bald
@@ -32,36 +33,45 @@ struct VertexIn {
   @location(3) normal: vec3f,
 }
 
-struct VertexOut {
+struct SkinOut {
   @builtin(position) clip: vec4f,
-  @location(0) rest: vec3f,
+  @location(0) rest: vec2f,
   @location(1) paint: vec4f,
-  @location(2) head: vec3f,     // deformed position in head space
-  @location(3) normal: vec3f,   // head space
-  @location(4) @interpolate(flat) material: u32,
+  @location(2) normal: vec3f,   // head space
+}
+
+struct PartOut {
+  @builtin(position) clip: vec4f,
+  @location(0) head: vec3f,     // deformed position in head space
+  @location(1) paint: vec2f,    // lid or lip (+ upper, - lower), side of the eye
+  @location(2) normal: vec3f,
+  @location(3) @interpolate(flat) material: u32,
 }
 
 const EYE = 1u;
-const MOUTH = 2u;
 const HAIR = 3u;
 const BODY = 4u;
-const BACKGROUND = 5u;
 
 @vertex
-fn vertex_main(in: VertexIn) -> VertexOut {
-  var out: VertexOut;
-  out.material = u32(in.rest.w + 0.5);
-  out.rest = in.rest.xyz;
+fn skin_vertex(in: VertexIn) -> SkinOut {
+  var out: SkinOut;
+  out.clip = face.clip * vec4f(in.position, 1.0);
+  out.rest = in.rest.xy;
   out.paint = in.paint;
-  out.head = in.position;
   out.normal = in.normal;
-  if (out.material == BACKGROUND) {
-    out.clip = vec4f(in.rest.xy, 0.99999, 1.0);
-  } else {
-    out.clip = face.clip * vec4f(in.position, 1.0);
-    // Hair, ears and neck lie behind the face: pushed about 8 cm back, the round skull never cuts through it.
-    out.clip.z += select(0.0, 0.08 * out.clip.w, out.material == HAIR || out.material == BODY);
-  }
+  return out;
+}
+
+@vertex
+fn part_vertex(in: VertexIn) -> PartOut {
+  var out: PartOut;
+  out.material = u32(in.rest.w + 0.5);
+  out.head = in.position;
+  out.paint = in.paint.yz;
+  out.normal = in.normal;
+  out.clip = face.clip * vec4f(in.position, 1.0);
+  // Hair, ears and neck lie behind the face: pushed about 8 cm back, the round skull never cuts through it.
+  out.clip.z += select(0.0, 0.08 * out.clip.w, out.material == HAIR || out.material == BODY);
   return out;
 }
 
@@ -117,20 +127,15 @@ fn ambient_light(normal: vec3f) -> vec3f {
   return mix(face.ground.rgb, face.sky.rgb, 0.5 + 0.5 * normal.y);
 }
 
-// Sensor noise and a soft shoulder for highlights.
-fn develop(colour: vec3f, pixel: vec2f) -> vec4f {
+// A soft shoulder for highlights, and the target's encoding.
+fn finish(colour: vec3f) -> vec4f {
   let soft = colour * (1.0 + 0.12 * colour) / (1.0 + 0.45 * colour * colour);
-  let seed = bitcast<u32>(face.light_colour.w);
-  let at = vec2i(pixel);
-  let grain = hash(at.x, at.y, seed) + hash(at.x, at.y, seed ^ 0x9e3779b9u) - 1.0;
-  // Noise of even size in the encoded image: encoding is about a square root.
-  let root = sqrt(max(soft, vec3f(0.0))) + vec3f(2.4 * face.light.w * grain);
-  return vec4f(clamp(root * root, vec3f(0.0), vec3f(1.0)), 1.0);
+  return vec4f(sqrt(max(soft, vec3f(0.0))), 1.0);
 }
 
 @fragment
-fn skin_main(in: VertexOut) -> @location(0) vec4f {
-  let p = in.rest.xy;
+fn skin_main(in: SkinOut) -> @location(0) vec4f {
+  let p = in.rest;
   let side = smoothstep(-0.9, 0.9, p.x);
   let mirror = select(-1.0, 1.0, p.x >= 0.0);
   let q = vec2f(abs(p.x), p.y);
@@ -141,9 +146,9 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   let w1 = mix(face.wrinkles[1], face.wrinkles[5], side);
   let w2 = mix(face.wrinkles[2], face.wrinkles[6], side);
   let w3 = mix(face.wrinkles[3], face.wrinkles[7], side);
-  let seed = u32(face.background_bottom.w);
+  let seed = u32(face.light.w);
   let age = face.skin.w;
-  let texture_at = p + vec2f(face.background_bottom.w, 0.0);
+  let texture_at = p + vec2f(face.light.w, 0.0);
   let mottle = in.paint.w;
   let fleck = noise(texture_at * 3.7, seed + 7u);
 
@@ -194,7 +199,7 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
 
   // Pigment.
   var albedo = face.skin.rgb * (0.93 + 0.14 * mottle);
-  albedo *= 1.0 - face.background_top.w * smoothstep(0.62, 0.85, fleck) * 0.3 * (blob(q, vec2f(2.6, 0.2), vec2f(2.6, 1.5)));
+  albedo *= 1.0 - face.light_colour.w * smoothstep(0.62, 0.85, fleck) * 0.3 * (blob(q, vec2f(2.6, 0.2), vec2f(2.6, 1.5)));
   let blush = 0.8 * blob(q, vec2f(4.2, -0.6), vec2f(1.5, 1.2)) + 0.6 * blob(q, vec2f(0.0, -1.0), vec2f(0.9, 0.7));
   albedo *= mix(vec3f(1.0), vec3f(1.0, 0.82, 0.82), blush);
   albedo *= mix(vec3f(1.0), vec3f(0.86, 0.8, 0.82), (0.35 + 0.65 * age) * blob(q, vec2f(2.7, 1.7), vec2f(1.0, 0.4)));
@@ -246,11 +251,11 @@ fn skin_main(in: VertexOut) -> @location(0) vec4f {
   // Side light is not cast through the head: darker towards its edge.
   let colour = albedo * (diffuse_light(normal, wrap) * mix(open, 1.0, 0.25) + ambient_light(normal) * open)
     + face.light_colour.rgb * highlight;
-  return develop(colour, in.clip.xy);
+  return finish(colour);
 }
 
-fn eye_colour(in: VertexOut) -> vec3f {
-  let centre = select(face.eye_right.xyz, face.eye_left.xyz, in.paint.z > 0.0);
+fn eye_colour(in: PartOut) -> vec3f {
+  let centre = select(face.eye_right.xyz, face.eye_left.xyz, in.paint.y > 0.0);
   let from_centre = in.head.xy - centre.xy;
   let pixel = max(fwidth(in.head.x), 0.02);
   let ball = vec3f(from_centre / 1.35, 0.0);
@@ -266,14 +271,14 @@ fn eye_colour(in: VertexOut) -> vec3f {
   albedo = mix(albedo, face.iris.rgb * (1.3 - 0.9 * limbus), inside);
   albedo = mix(albedo, vec3f(0.006), 1.0 - smoothstep(0.24 - soft, 0.24 + soft, r));
   // The upper lid and its lashes shade the ball.
-  let shade = 1.0 - 0.6 * smoothstep(0.1, 1.0, in.paint.y) - 0.2 * smoothstep(0.6, 1.0, -in.paint.y);
+  let shade = 1.0 - 0.6 * smoothstep(0.1, 1.0, in.paint.x) - 0.2 * smoothstep(0.6, 1.0, -in.paint.x);
   let light = diffuse_light(normal, vec3f(0.3)) + ambient_light(normal);
   let glint_at = face.gaze.xy + 0.3 * face.light.xy;
   let glint = blob(from_centre, glint_at, vec2f(max(0.1, 0.4 * pixel)));
   return albedo * light * shade + face.light_colour.rgb * 0.7 * glint * shade;
 }
 
-fn mouth_colour(in: VertexOut) -> vec3f {
+fn mouth_colour(in: PartOut) -> vec3f {
   let soft = max(0.05, fwidth(in.head.y));
   let x = in.head.x;
   let upper_edge = face.gaze.z + 0.02 * x * x;
@@ -287,27 +292,23 @@ fn mouth_colour(in: VertexOut) -> vec3f {
   let tongue = vec3f(0.16, 0.035, 0.035) * blob(in.head.xy, vec2f(0.0, lower_edge + 0.1), vec2f(1.0, 0.5));
   // Inside it is dark next to the upper lip and towards the corners.
   let light = diffuse_light(face.rotation * vec3f(0.0, 0.0, 1.0), vec3f(0.2)) + face.sky.rgb;
-  return (teeth + tongue * (1.0 - upper) + vec3f(0.016, 0.005, 0.005)) * light * (0.85 - 0.35 * smoothstep(0.2, 1.0, in.paint.y));
+  return (teeth + tongue * (1.0 - upper) + vec3f(0.016, 0.005, 0.005)) * light * (0.85 - 0.35 * smoothstep(0.2, 1.0, in.paint.x));
 }
 
 @fragment
-fn part_main(in: VertexOut) -> @location(0) vec4f {
+fn feature_main(in: PartOut) -> @location(0) vec4f {
   let eye = eye_colour(in);
   let mouth = mouth_colour(in);
+  return finish(select(mouth, eye, in.material == EYE));
+}
+
+@fragment
+fn scene_main(in: PartOut) -> @location(0) vec4f {
   let normal = face.rotation * normalize(in.normal + vec3f(0.0, 0.0, 1e-4));
   let light = diffuse_light(normal, vec3f(0.25)) + ambient_light(normal);
-  var colour = eye;
-  if (in.material == MOUTH) {
-    colour = mouth;
-  } else if (in.material == HAIR) {
-    let strand = noise(vec2f(in.head.x * 2.6, in.head.y * 0.5 + in.head.z * 0.5), 5u);
-    let bald = 1.0 - face.hair.w;
-    colour = mix(face.hair.rgb * (0.45 + 0.9 * strand), face.skin.rgb * 0.95, bald) * light;
-  } else if (in.material == BODY) {
-    // The head's shadow lies on the neck.
-    colour = face.skin.rgb * light * mix(0.35, 0.85, smoothstep(4.0, 8.0, abs(in.head.x)));
-  } else if (in.material == BACKGROUND) {
-    colour = mix(face.background_bottom.rgb, face.background_top.rgb, 0.5 + 0.5 * in.rest.y);
-  }
-  return develop(colour, in.clip.xy);
+  let strand = noise(vec2f(in.head.x * 2.6, in.head.y * 0.5 + in.head.z * 0.5), 5u);
+  // Without hair the skull shows skin. The head's shadow lies on the neck.
+  let hair = mix(face.skin.rgb * 0.95, face.hair.rgb * (0.45 + 0.9 * strand), face.hair.w);
+  let body = face.skin.rgb * mix(0.35, 0.85, smoothstep(4.0, 8.0, abs(in.head.x)));
+  return finish(select(body, hair, in.material == HAIR) * light);
 }

@@ -5,7 +5,8 @@ import { MAX_INTENSITY } from './au-statistics.js';
 import type { CanonicalMesh } from './canonical-mesh.js';
 import { plainFrame } from './frame.js';
 import { makeIdentity } from './identity.js';
-import { FaceRenderer, type ShaderSource } from './renderer.js';
+import type { ShaderSource } from './face-pipelines.js';
+import { FaceRenderer } from './renderer.js';
 
 /** What to draw. */
 export interface ContactSheetOptions {

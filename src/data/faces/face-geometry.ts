@@ -24,9 +24,10 @@ export interface FaceGeometry {
   readonly vertexCount: number;
   /** [vertexCount, STATIC_FLOATS]. */
   readonly staticVertices: Float32Array;
-  /** Triangles of the skin first, then of everything else. */
+  /** Triangles of the skin first, then of eyes and mouth, then of hair, ears and neck. */
   readonly indices: Uint16Array;
   readonly skinIndexCount: number;
+  readonly featureIndexCount: number;
   /** Vertices after the first 468 that copy one of them (borders of eyes and mouth): [copy] is the original. */
   readonly copies: readonly number[];
   /** First vertex of hair, ears and neck. */
@@ -57,11 +58,10 @@ export function buildGeometry(topology: FaceTopology, rest: Float32Array): FaceG
       indices.push(copy);
     }
   }
+  const featureIndexCount = indices.length - skinIndexCount;
   const partsStart = MESH_VERTEX_COUNT + copies.length;
   for (const vertex of headPartTriangles()) indices.push(partsStart + vertex);
-  const backgroundStart = partsStart + HEAD_PART_VERTICES;
-  for (const corner of [0, 1, 2, 2, 1, 3]) indices.push(backgroundStart + corner);
-  const vertexCount = backgroundStart + 4;
+  const vertexCount = partsStart + HEAD_PART_VERTICES;
 
   const vertices = new Float32Array(vertexCount * STATIC_FLOATS);
   const set = (vertex: number, position: ArrayLike<number>, material: number): void => {
@@ -78,8 +78,7 @@ export function buildGeometry(topology: FaceTopology, rest: Float32Array): FaceG
     vertices.set([0, paint, rest[3 * original] < 0 ? -1 : 1], vertex * STATIC_FLOATS + 4);
   });
   headPartMaterials().forEach((material, i) => set(partsStart + i, [0, 0, 0], material));
-  [[-1, -1], [1, -1], [-1, 1], [1, 1]].forEach(([x, y], i) => set(backgroundStart + i, [x, y, 0], MATERIAL.background));
-  return { vertexCount, staticVertices: vertices, indices: Uint16Array.from(indices), skinIndexCount, copies, partsStart };
+  return { vertexCount, staticVertices: vertices, indices: Uint16Array.from(indices), skinIndexCount, featureIndexCount, copies, partsStart };
 }
 
 /** +1 on the upper lid's border, -1 on the lower one's, 0 in the corners. */

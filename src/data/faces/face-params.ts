@@ -5,8 +5,8 @@ import type { Identity } from './identity.js';
 import { LIP_RINGS, RIGHT_EYE_LOWER, RIGHT_EYE_UPPER, mirrored, type FaceTopology } from './mesh-topology.js';
 import { WRINKLE_COUNT, wrinkleStrengths } from './wrinkles.js';
 
-/** Floats of the struct: mat4, mat3 (padded columns), 15 vectors, 32 wrinkle strengths. */
-export const PARAM_FLOATS = 16 + 12 + 15 * 4 + 2 * WRINKLE_COUNT;
+/** Floats of the struct: 2 vectors, mat4, mat3 (padded columns), 13 vectors, 32 wrinkle strengths. */
+export const PARAM_FLOATS = 2 * 4 + 16 + 12 + 13 * 4 + 2 * WRINKLE_COUNT;
 
 const IRIS_RADIUS = 0.6;
 /** Edge of the upper teeth below the line between the lips at rest, cm. */
@@ -39,19 +39,20 @@ export function packFace(
   target: Float32Array,
   offset: number,
 ): void {
-  target.set(camera.clip, offset);
+  target.set([...frame.backgroundTop, frame.noise, ...frame.backgroundBottom], offset);
+  // The seed is an integer in the bits of a float: keep its exponent small so that it is never a NaN.
+  new Uint32Array(target.buffer, target.byteOffset + 4 * (offset + 7), 1)[0] = frame.noiseSeed & 0x3fffffff;
+  target.set(camera.clip, offset + 8);
   for (let column = 0; column < 3; column++) {
-    for (let row = 0; row < 3; row++) target[offset + 16 + 4 * column + row] = camera.rotation[3 * column + row];
+    for (let row = 0; row < 3; row++) target[offset + 24 + 4 * column + row] = camera.rotation[3 * column + row];
   }
   const eye = [...RIGHT_EYE_UPPER, ...RIGHT_EYE_LOWER];
   const middle = LIP_RINGS[LIP_RINGS.length - 1].upper[5];
   const vectors: (readonly number[])[] = [
-    [...frame.lightDirection, frame.noise],
-    [...frame.lightColour, 0],
+    [...frame.lightDirection, identity.texture],
+    [...frame.lightColour, identity.freckles],
     [...frame.sky, identity.shine],
     [...frame.ground, identity.stubble],
-    [...frame.backgroundTop, identity.freckles],
-    [...frame.backgroundBottom, identity.texture],
     [...identity.skin, identity.age],
     [...identity.lips, identity.hairline],
     [...identity.hair, identity.hairStyle === 0 ? 0 : 1],
@@ -62,10 +63,8 @@ export function packFace(
     [...halfWay(frame.lightDirection), 0],
     [...frame.gaze, rest[3 * middle + 1] - TEETH_BELOW_LINE, jawAngle],
   ];
-  vectors.forEach((vector, i) => target.set(vector, offset + 28 + 4 * i));
-  // The seed is an integer in the bits of a float: keep its exponent small so that it is never a NaN.
-  new Uint32Array(target.buffer, target.byteOffset + 4 * (offset + 28 + 7), 1)[0] = frame.noiseSeed & 0x3fffffff;
-  const wrinkles = offset + 28 + 4 * vectors.length;
+  vectors.forEach((vector, i) => target.set(vector, offset + 36 + 4 * i));
+  const wrinkles = offset + 36 + 4 * vectors.length;
   wrinkleStrengths(frame.intensities.right, identity.age, target, wrinkles);
   wrinkleStrengths(frame.intensities.left, identity.age, target, wrinkles + WRINKLE_COUNT);
 }

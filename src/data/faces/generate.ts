@@ -6,7 +6,8 @@ import { IntensitySampler, PRESENCE_INTENSITY, type FaceMode } from './au-statis
 import type { CanonicalMesh } from './canonical-mesh.js';
 import { makeFrame } from './frame.js';
 import { makeIdentity, type Identity } from './identity.js';
-import { FaceRenderer, type ShaderSource } from './renderer.js';
+import type { ShaderSource } from './face-pipelines.js';
+import { FaceRenderer } from './renderer.js';
 
 /** What to generate. */
 export interface GenerateFacesOptions {

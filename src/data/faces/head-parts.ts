@@ -2,10 +2,14 @@
 import type { Identity } from './identity.js';
 
 /** How the fragment shader paints a part; the numbers are shared with shaders/faces/face.wgsl. */
-export const MATERIAL = { skin: 0, eye: 1, mouth: 2, hair: 3, body: 4, background: 5 } as const;
+export const MATERIAL = { skin: 0, eye: 1, mouth: 2, hair: 3, body: 4 } as const;
 
-const SLICES = 16;
-const STACKS = 8;
+/** Only the half that the camera can see: modest poses never show the back of the head. */
+const SLICES = 7;
+const STACKS = 12;
+
+/** Part of the half turn around the vertical axis that is built: a little more than half, for turned heads. */
+const VISIBLE = 1.2;
 
 /** An ellipsoid: material, centre and radii in centimetres. */
 interface Ellipsoid {
@@ -87,7 +91,7 @@ export function buildHeadParts(identity: Identity, face: Float32Array, target: F
     for (let stack = 0; stack <= STACKS; stack++) {
       const polar = (Math.PI * stack) / STACKS;
       for (let slice = 0; slice <= SLICES; slice++) {
-        const around = (2 * Math.PI * slice) / SLICES;
+        const around = Math.PI * (slice / SLICES - 0.5) * VISIBLE;
         const unit = [Math.sin(polar) * Math.sin(around), Math.cos(polar), Math.sin(polar) * Math.cos(around)];
         const normal = unit.map((u, k) => u / radii[k]);
         const length = Math.hypot(...normal);
