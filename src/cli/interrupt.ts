@@ -1,0 +1,37 @@
+/** Ctrl-C: the first one asks the work to stop at a good place, the second ends the process at once. */
+import { CommandFailure, EXIT } from './failure.js';
+
+export class Interrupt {
+  private readonly controller = new AbortController();
+  private readonly listener: () => void;
+
+  /** @param onFirst told at the first Ctrl-C */
+  constructor(onFirst: () => void) {
+    this.listener = () => {
+      if (this.controller.signal.aborted) process.exit(EXIT.interrupted);
+      this.controller.abort();
+      onFirst();
+    };
+    process.on('SIGINT', this.listener);
+    process.on('SIGTERM', this.listener);
+  }
+
+  /** Aborted by the first Ctrl-C. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /**
+   * @param message tells what was kept and how to go on
+   * @throws {CommandFailure} after a Ctrl-C
+   */
+  check(message: () => string): void {
+    if (this.signal.aborted) throw new CommandFailure(EXIT.interrupted, message());
+  }
+
+  /** Gives Ctrl-C back to Node. */
+  dispose(): void {
+    process.off('SIGINT', this.listener);
+    process.off('SIGTERM', this.listener);
+  }
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+/** The `zygo` command. */
+import { exitCodeOf, messageFor } from './failure.js';
+import { makeProgram } from './program.js';
+
+/** Ends the process after both streams are written out: an open WebGPU instance would keep Node alive for ever. */
+function exit(code: number): void {
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+try {
+  await (await makeProgram()).parseAsync();
+  exit(0);
+} catch (error) {
+  const message = messageFor(error, process.argv.includes('--verbose'));
+  if (message !== null) process.stderr.write(`${message}\n`);
+  exit(exitCodeOf(error));
+}

@@ -1,0 +1,73 @@
+/** Readers of option values: each takes the text of an option and names option, value and expectation when it is wrong. */
+import { Option } from 'commander';
+import { InputError } from '../engine/errors.js';
+import type { ObjectiveConfig } from '../model/presets.js';
+
+/** Largest seed: the device takes 32 bits. */
+export const MAX_SEED = 2 ** 32 - 1;
+
+/**
+ * Reads a whole number.
+ * @param option how the option is written, for the message
+ */
+export function wholeNumber(option: string, least: number, most = 1_000_000_000): (text: string) => number {
+  return (text) => {
+    const value = /^[+-]?\d+$/.test(text) ? Number(text) : NaN;
+    if (value >= least && value <= most) return value;
+    throw new InputError(`Option ${option} is "${text}": expected a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** Reads one word of a list. */
+export function oneOf<T extends string>(option: string, words: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    if (found) return found;
+    throw new InputError(`Option ${option} is "${text}": expected one of ${words.join(', ')}.`);
+  };
+}
+
+/** The losses that --loss-weights can weigh. */
+export const LOSS_NAMES = ['global', 'region', 'contrast', 'relation'] as const satisfies readonly (keyof ObjectiveConfig)[];
+
+/** Weights by loss; a loss left out keeps its preset's weight. */
+export type LossWeights = Partial<Record<(typeof LOSS_NAMES)[number], number>>;
+
+/** Reads "global=0.25,region=1". */
+export function lossWeights(text: string): LossWeights {
+  const weights: LossWeights = {};
+  for (const part of text.split(',')) {
+    const [name, value = ''] = part.split('=').map((piece) => piece.trim());
+    const loss = LOSS_NAMES.find((known) => known === name);
+    if (!loss || weights[loss] !== undefined) {
+      throw new InputError(
+        `Option --loss-weights has "${part}": expected ${LOSS_NAMES.join(', ')}, each at most once, as in global=0.25,region=1.`,
+      );
+    }
+    const weight = /^\d*\.?\d+(e[+-]?\d+)?$/i.test(value) ? Number(value) : NaN;
+    if (!Number.isFinite(weight)) {
+      throw new InputError(`Option --loss-weights gives ${loss} the weight "${value}": expected a number from 0.`);
+    }
+    weights[loss] = weight;
+  }
+  return weights;
+}
+
+// Options that several commands share.
+
+export const verboseOption = (): Option => new Option('--verbose', 'show stack traces, and more about the run').default(false);
+
+export const seedOption = (fallback: number): Option =>
+  new Option('--seed <number>', 'what everything random follows from; the same seed on the same adapter gives the same run')
+    .argParser(wholeNumber('--seed', 0, MAX_SEED))
+    .default(fallback);
+
+export const adapterOption = (): Option =>
+  new Option('--adapter <kind>', 'auto: a GPU where there is one; software: the bundled CPU adapter, slow')
+    .argParser(oneOf('--adapter', ['auto', 'software'] as const))
+    .default('auto');
+
+export const statisticsOption = (): Option =>
+  new Option('--statistics <name>', 'which published AU statistics synthetic faces follow: bp4d (12 AUs) or disfa (8 AUs)')
+    .argParser(oneOf('--statistics', ['bp4d', 'disfa'] as const))
+    .default('bp4d');
