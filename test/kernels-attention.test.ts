@@ -47,19 +47,26 @@ const CASES: Record<string, AttentionCase> = {
   'padded windows of 7': { batch: 1, height: 8, width: 10, heads: 1, headDim: 8, windowSize: 7, shift: 3 },
 };
 
+/** The same engine, taken for one on a GPU (or not), so that both kinds of kernel are tested on any machine. */
+function pretend(engine: Engine, software: boolean): Engine {
+  return Object.create(engine, { info: { value: { ...engine.info, software } } }) as Engine;
+}
+
 for (const [name, options] of Object.entries(CASES)) {
   test(`window attention: ${name}`, () =>
-    withEngine((engine) => {
+    withEngine(async (engine) => {
       const inputs = inputsOf(options);
       const used = isPadded(options) ? inputs : inputs.slice(0, 2);
-      return checkGradients({
-        engine,
-        name,
-        inputs: used,
-        forward: (tensors) => run(engine, options, tensors),
-        reference: ([qkv, table, padQkv]) => windowAttentionReference(options, qkv, table, padQkv ?? new Float64Array(0)),
-        samples: 12,
-      });
+      for (const software of [false, true]) {
+        await checkGradients({
+          engine,
+          name: `${name} (kernels for ${software ? 'software' : 'GPUs'})`,
+          inputs: used,
+          forward: (tensors) => run(pretend(engine, software), options, tensors),
+          reference: ([qkv, table, padQkv]) => windowAttentionReference(options, qkv, table, padQkv ?? new Float64Array(0)),
+          samples: 12,
+        });
+      }
     }));
 }
 

@@ -80,28 +80,43 @@ export function windowGeometry(qkv: Tensor, table: Tensor, options: WindowAttent
 /** Bytes of workgroup memory for score rows: the guaranteed 16 KiB less what places, codes and sums take. */
 const SCORE_BYTES = 12 * 1024;
 
+/** Tokens of a window whose probabilities a single invocation keeps in private memory. */
+const MAX_DIRECT_TOKENS = 16;
+
+/** Which file computes a pass, specialised how, and how many of its items one workgroup takes. */
+export interface KernelChoice {
+  readonly shader: string;
+  readonly constants: Readonly<Record<string, number | boolean | string>>;
+  /** 'direct': an item is an invocation's; 'shared': an item is a group of invocations with workgroup memory. */
+  readonly kind: 'direct' | 'shared';
+  readonly itemsPerWorkgroup: number;
+}
+
 /**
- * Constants of the two kernels.
- * @param scoreArrays how many score blocks the kernel holds (1 forward, 2 backward)
+ * A software adapter pays for workgroup memory and barriers in every subgroup, more than for loads: it gets kernels
+ * without either (two to three times as fast there), as far as a window's scores fit private memory.
  */
-export function kernelConstants(engine: Engine, geometry: WindowGeometry, scoreArrays: number): Record<string, number | boolean | string> {
+export function chooseKernel(engine: Engine, geometry: WindowGeometry, pass: 'forward' | 'backward'): KernelChoice {
   const { headDim, windowSize, shiftX, shiftY, paddingTokens } = geometry;
-  const tokens = Math.ceil(windowSize ** 2 / 4) * 4;
   const vectorised = headDim % 4 === 0;
-  // One 4 x 4 tile per invocation for the 16 tokens of a window of 4; 64 invocations share a larger window.
-  const lanes = tokens <= 4 ? 4 : tokens <= 16 ? 16 : 64;
-  const rowBytes = tokens * 4 * scoreArrays;
-  const slots = engine.info.software ? 1 : Math.max(1, Math.min(64 / lanes, Math.floor(SCORE_BYTES / (rowBytes * tokens))));
-  const rows = Math.min(tokens, Math.floor(SCORE_BYTES / slots / rowBytes / 4) * 4);
-  return {
+  const common = {
     element: vectorised ? 'vec4<f32>' : 'f32',
     WIDTH: vectorised ? 4 : 1,
     WINDOW: windowSize,
     HEAD_DIM: headDim,
     SHIFTED: shiftX + shiftY > 0,
     PADDED: paddingTokens > 0,
-    LANES: lanes,
-    SLOTS: slots,
-    ROWS: rows,
   };
+  const name = pass === 'forward' ? 'attention/window_attention' : 'attention/window_attention_backward';
+  const tokens = Math.ceil(windowSize ** 2 / 4) * 4;
+  if (engine.info.software && (pass === 'forward' || tokens <= MAX_DIRECT_TOKENS)) {
+    const invocations = pass === 'forward' ? 32 : 4;
+    return { shader: `${name}_direct`, constants: { ...common, INVOCATIONS: invocations }, kind: 'direct', itemsPerWorkgroup: invocations };
+  }
+  // One 4 x 4 tile per invocation for the 16 tokens of a window of 4; 64 invocations share a larger window.
+  const lanes = tokens <= 4 ? 4 : tokens <= 16 ? 16 : 64;
+  const rowBytes = tokens * 4 * (pass === 'forward' ? 1 : 2);
+  const slots = Math.max(1, Math.min(64 / lanes, Math.floor(SCORE_BYTES / (rowBytes * tokens))));
+  const rows = Math.min(tokens, Math.floor(SCORE_BYTES / slots / rowBytes / 4) * 4);
+  return { shader: name, constants: { ...common, LANES: lanes, SLOTS: slots, ROWS: rows }, kind: 'shared', itemsPerWorkgroup: slots };
 }

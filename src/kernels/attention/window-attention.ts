@@ -1,9 +1,12 @@
 import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
 import { columnSum } from '../reduction/index.js';
-import { kernelConstants, windowGeometry, type WindowAttentionOptions, type WindowGeometry } from './geometry.js';
+import { chooseKernel, windowGeometry, type WindowAttentionOptions, type WindowGeometry } from './geometry.js';
 
-/** Workgroups that the backward pass aims for: windows are grouped so that the table's partial sums stay few. */
-const BACKWARD_WORKGROUPS = { software: 32, gpu: 1024 };
+/**
+ * Workgroups that the backward pass aims for: enough to fill the device, while windows are grouped so that the
+ * table's partial sums stay few.
+ */
+const BACKWARD_WORKGROUPS = { direct: 32, shared: 1024 };
 
 function sharedParams(geometry: WindowGeometry): Record<string, number> {
   const { heads, height, width, windowsY, windowsX, shiftY, shiftX, headDim } = geometry;
@@ -38,14 +41,13 @@ interface BackwardTensors {
 function dispatchBackward(engine: Engine, geometry: WindowGeometry, tensors: BackwardTensors): Tensor {
   const { batch, heads, windowsY, windowsX, paddingTokens } = geometry;
   const windows = batch * windowsY * windowsX;
-  const constants = kernelConstants(engine, geometry, 2);
-  const slots = constants.SLOTS as number;
-  const wanted = (engine.info.software ? BACKWARD_WORKGROUPS.software : BACKWARD_WORKGROUPS.gpu) * slots;
+  const { shader, constants, kind, itemsPerWorkgroup } = chooseKernel(engine, geometry, 'backward');
+  const wanted = BACKWARD_WORKGROUPS[kind] * itemsPerWorkgroup;
   const windowsPerGroup = Math.max(1, Math.floor((windows * heads) / wanted));
   const groups = Math.ceil(windows / windowsPerGroup);
   const partial = engine.empty([groups, tensors.table.size]);
   engine.dispatch({
-    shader: 'attention/window_attention_backward',
+    shader,
     constants,
     tensors: { ...tensors, partial },
     params: {
@@ -55,7 +57,7 @@ function dispatchBackward(engine: Engine, geometry: WindowGeometry, tensors: Bac
       groups,
       padding_tokens: paddingTokens,
     },
-    workgroups: gridFor(groups * heads, slots),
+    workgroups: gridFor(groups * heads, itemsPerWorkgroup),
     flops: 5 * productFlops(geometry),
     bytes: 4 * (2 * tensors.qkv.size + tensors.dy.size + tensors.lse.size + partial.size),
   });
@@ -81,14 +83,15 @@ export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, opti
   const pad = padded ? (options.padQkv ?? engine.zeros([3 * channels])) : table;
   const y = engine.empty([batch, height, width, channels]);
   const lse = engine.empty([batch, heads, height, width]);
-  const constants = kernelConstants(engine, geometry, 1);
+  const { shader, constants, kind, itemsPerWorkgroup } = chooseKernel(engine, geometry, 'forward');
   const pairs = batch * windowsY * windowsX * heads;
+  const rowTiles = Math.ceil(geometry.windowSize ** 2 / 4);
   engine.dispatch({
-    shader: 'attention/window_attention',
+    shader,
     constants,
     tensors: { qkv, pad, table, y, lse },
     params: { ...sharedParams(geometry), pairs },
-    workgroups: gridFor(pairs, constants.SLOTS as number),
+    workgroups: gridFor(kind === 'direct' ? pairs * rowTiles : pairs, itemsPerWorkgroup),
     flops: 2 * productFlops(geometry),
     bytes: 4 * (qkv.size + y.size + lse.size),
   });
