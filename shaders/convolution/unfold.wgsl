@@ -5,8 +5,9 @@
 // zeros behind the last tap. The order (ky, kx, c) is that of a weight [out, kernelHeight, kernelWidth, channels].
 // Lengths are counted in `element`s: f32, or vec4<f32> where channels and rowLength are multiples of 4.
 //
-// Dispatch: one thread per pixel and tap, flat and tap fastest, so that neighbours write neighbouring elements;
-// each copies the tap's channels. Workgroups spill from x into y.
+// Dispatch: one thread per pixel and kernel line ky, flat and ky fastest; each copies the kernelWidth * channels
+// elements of that line, which lie side by side in both images, so that the divisions which find its place are
+// paid once per line. Workgroups spill from x into y.
 alias element = f32;
 
 struct Params {
@@ -30,30 +31,30 @@ struct Params {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let thread = (group.y * groups.x + group.x) * 64u + lane;
-  let taps = params.kernelHeight * params.kernelWidth;
-  let pixel = thread / taps;
+  let pixel = thread / params.kernelHeight;
   if (pixel >= params.pixels) {
     return;
   }
-  let tap = thread % taps;
+  let ky = thread % params.kernelHeight;
   let line = pixel / params.outWidth;
   let image = line / params.outHeight;
   // Coordinates left of or above the image wrap to large numbers and fail the test for the right and lower edge.
-  let row = (line % params.outHeight) * params.stride + tap / params.kernelWidth - params.padding;
-  let column = (pixel % params.outWidth) * params.stride + tap % params.kernelWidth - params.padding;
-  let inside = row < params.height && column < params.width;
-  let source = ((image * params.height + row) * params.width + column) * params.channels;
-  let destination = pixel * params.rowLength + tap * params.channels;
-  for (var channel = 0u; channel < params.channels; channel += 1u) {
-    var value = element();
-    if (inside) {
-      value = x[source + channel];
+  let row = (line % params.outHeight) * params.stride + ky - params.padding;
+  let left = (pixel % params.outWidth) * params.stride - params.padding;
+  let start = (image * params.height + row) * params.width;
+  var destination = pixel * params.rowLength + ky * params.kernelWidth * params.channels;
+  for (var kx = 0u; kx < params.kernelWidth; kx += 1u) {
+    let column = left + kx;
+    let inside = row < params.height && column < params.width;
+    let source = select(0u, (start + column) * params.channels, inside);
+    for (var channel = 0u; channel < params.channels; channel += 1u) {
+      rows[destination] = select(element(), x[source + channel], inside);
+      destination += 1u;
     }
-    rows[destination + channel] = value;
   }
-  if (tap == taps - 1u) {
-    for (var at = taps * params.channels; at < params.rowLength; at += 1u) {
-      rows[pixel * params.rowLength + at] = element();
+  if (ky == params.kernelHeight - 1u) {
+    for (; destination < (pixel + 1u) * params.rowLength; destination += 1u) {
+      rows[destination] = element();
     }
   }
 }

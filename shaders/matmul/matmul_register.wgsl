@@ -73,11 +73,12 @@ fn load_a(bases: vec4<u32>, k: u32) -> mat4x4<f32> {
     return transpose(mat4x4<f32>(a[at], a[at + m4], a[at + 2u * m4], a[at + 3u * m4]));
   }
   let zero = vec4<f32>();
+  let left = params.k - 1u - k;
   return transpose(mat4x4<f32>(
     a[at],
-    select(zero, a[at + m4], k + 1u < params.k),
-    select(zero, a[at + 2u * m4], k + 2u < params.k),
-    select(zero, a[at + 3u * m4], k + 3u < params.k),
+    select(zero, a[at + min(1u, left) * m4], left >= 1u),
+    select(zero, a[at + min(2u, left) * m4], left >= 2u),
+    select(zero, a[at + min(3u, left) * m4], left >= 3u),
   ));
 }
 

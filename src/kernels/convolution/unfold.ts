@@ -52,7 +52,7 @@ export function unfold(engine: Engine, x: Tensor, window: Window, columns: numbe
     constants,
     tensors: { x, rows },
     params: { pixels, ...geometry },
-    workgroups: gridFor(pixels * kernelHeight * kernelWidth),
+    workgroups: gridFor(pixels * kernelHeight),
     bytes: 4 * (x.size + rows.size),
   });
   engine.record('unfold', [x], [rows], (context) => {

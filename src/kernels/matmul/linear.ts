@@ -1,5 +1,5 @@
 import { expectShape, formatShape, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/index.js';
+import { elementwiseLaunch } from '../elementwise/index.js';
 import { columnSum } from '../reduction/index.js';
 import type { MatmulVariant } from './choose.js';
 import { launchProduct } from './launch.js';
@@ -21,7 +21,7 @@ function geluBackward(engine: Engine, preactivation: Tensor, dy: Tensor): Tensor
     shader: 'elementwise/gelu_backward',
     tensors: { x: preactivation, dy, dx },
     params: { count },
-    workgroups: elementwiseGrid(count),
+    ...elementwiseLaunch(engine, count),
     flops: 22 * count,
     bytes: 12 * count,
   });
