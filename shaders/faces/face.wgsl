@@ -155,26 +155,22 @@ fn skin_main(in: SkinOut) -> @location(0) vec4f {
   // Grooves, each in the coordinates of the right half mirrored to x > 0.
   let wave = 0.22 * (mottle - 0.5);
   let forehead = w0.x * bell(q.x * q.x / 3.2) + w0.y * window(q.x, 2.6, 5.6, 0.9);
-  var relief = groove(p.y - 5.95 - wave, vec2f(0.0, 1.0), fine * 1.2, forehead);
-  relief += groove(p.y - 6.65 + wave, vec2f(0.0, 1.0), fine * 1.2, forehead);
-  relief += groove(p.y - 7.3 - wave, vec2f(0.0, 1.0), fine * 1.2, 0.7 * forehead);
+  // Three lines, 0.68 cm apart: the nearest one counts.
+  let forehead_y = p.y - 6.63 - wave;
+  let nearest_line = 0.68 * clamp(round(forehead_y / 0.68), -1.0, 1.0);
+  var relief = groove(forehead_y - nearest_line, vec2f(0.0, 1.0), fine * 1.2, forehead);
   relief += groove(q.x - 0.5 - 0.1 * (p.y - 4.6), vec2f(1.0, 0.0), fine * 1.4, w0.z * window(p.y, 3.9, 5.5, 0.5));
   let corner = q - vec2f(4.35, 2.6);
-  for (var k = 0; k < 3; k++) {
-    // Unit vectors at 0.4, 0 and -0.4 radians.
-    let direction = vec2f(0.921 + 0.079 * f32(k == 1), 0.389 * f32(1 - k));
-    let along = dot(corner, direction);
-    let d = corner.y * direction.x - corner.x * direction.y;
-    relief += groove(d, vec2f(-direction.y, direction.x), fine, w0.w * window(along, 0.75, 1.9, 0.3));
-  }
+  // Three rays, 0.4 apart in slope.
+  let ray = 0.4 * clamp(round(corner.y / max(corner.x, 0.1) / 0.4), -1.0, 1.0);
+  relief += groove((corner.y - ray * corner.x) * (1.0 - 0.2 * abs(ray)), vec2f(-ray, 1.0), fine, w0.w * window(corner.x, 0.7, 1.8, 0.3));
   let eye_x = q.x - 3.15;
   let lower_lid = window(q.x, 1.9, 4.5, 0.5);
   relief += groove(p.y - 1.62 - 0.1 * eye_x * eye_x, vec2f(0.0, 1.0), fine * 1.3, w1.x * lower_lid);
   relief += groove(p.y - 1.02 - 0.12 * eye_x * eye_x, vec2f(0.0, 1.0), fine * 1.3, 0.55 * w1.x * lower_lid);
-  for (var k = 0; k < 3; k++) {
-    let line = p.y - 2.75 + 0.55 * f32(k) - 0.5 * (q.x - 0.8);
-    relief += groove(line, vec2f(-0.4, 0.9), fine * 1.1, w1.y * window(q.x, 0.35, 1.5, 0.25));
-  }
+  let bridge_y = p.y - 2.2 - 0.5 * (q.x - 0.8);
+  let bridge_line = 0.55 * clamp(round(bridge_y / 0.55), -1.0, 1.0);
+  relief += groove(bridge_y - bridge_line, vec2f(-0.4, 0.9), fine * 1.1, w1.y * window(q.x, 0.35, 1.5, 0.25));
   relief += groove(p.y - 3.3, vec2f(0.0, 1.0), fine * 1.3, max(w1.y, 0.5 * w0.z) * window(q.x, -1.0, 0.6, 0.25));
   let down = (-0.8 - p.y) / 3.6;
   let fold_x = 1.9 + 1.85 * down - 0.35 * down * down;

@@ -47,6 +47,8 @@ export class FaceRenderer {
   /** Geometry and landmarks of faces, for those who need no pixels. */
   readonly model: FaceModel;
   private readonly pipelines: FacePipelines;
+  /** What the device said against buffers, textures or shaders, if anything. */
+  private readonly problem: Promise<string | undefined>;
   private readonly paramsGroup: GPUBindGroup;
   private readonly headsGroup: GPUBindGroup;
   private readonly buffers: {
@@ -87,6 +89,7 @@ export class FaceRenderer {
     this.down = Math.min(TILES_DOWN, Math.floor(MAX_ATLAS / imageSize));
     // Copies from textures need rows of a multiple of 256 bytes.
     this.rowBytes = Math.ceil((this.across * imageSize * BYTES_PER_PIXEL) / 256) * 256;
+    device.pushErrorScope('validation');
     this.buffers = this.createBuffers();
     this.textures = this.createTextures();
     this.pipelines = createFacePipelines(device, shaderSource);
@@ -98,6 +101,7 @@ export class FaceRenderer {
       layout: this.pipelines.headsLayout,
       entries: [{ binding: 0, resource: this.textures.heads.createView() }],
     });
+    this.problem = device.popErrorScope().then((error) => error?.message, String);
   }
 
   private createBuffers(): FaceRenderer['buffers'] {
@@ -138,13 +142,17 @@ export class FaceRenderer {
    * Draws `count` faces.
    * @param request gives identity and frame of face i.
    * @param onProgress called with the number of faces done after each batch.
-   * @throws {DeviceError} when the device is lost meanwhile.
+   * @throws {DeviceError} when the device does not take the shaders or is lost meanwhile.
    */
   async render(
     count: number,
     request: (index: number) => FaceRequest,
     onProgress?: (done: number) => void,
   ): Promise<RenderedFaces> {
+    const problem = await this.problem;
+    if (problem !== undefined) {
+      throw new DeviceError(`The face renderer cannot work on this device: expected no validation error, got "${problem}".`);
+    }
     const imageBytes = this.imageSize * this.imageSize * BYTES_PER_PIXEL;
     const images = new Uint8Array(count * imageBytes);
     const landmarks = new Float32Array(count * LANDMARK_COUNT * 2);
