@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ShapeError, type Tensor } from '../src/engine/index.js';
+import { ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
 import { regionPool } from '../src/kernels/pooling/index.js';
 import { checkGradients } from './gradient-check.js';
 import { expectClose, randomValues, withEngine } from './helpers.js';
@@ -22,19 +22,26 @@ const CASES: Record<string, PoolingCase> = {
   'many positions': { batch: 1, height: 14, width: 14, channels: 24, regions: 9 },
 };
 
+/** The same engine, taken for one on a GPU (or not), so that both forward kernels are tested on any machine. */
+function pretend(engine: Engine, software: boolean): Engine {
+  return Object.create(engine, { info: { value: { ...engine.info, software } } }) as Engine;
+}
+
 for (const [name, options] of Object.entries(CASES)) {
   test(`region pooling: ${name}`, () =>
-    withEngine((engine) => {
+    withEngine(async (engine) => {
       const inputs = inputsOf(options);
       // A single position's mean does not depend on its weight, but the weight must not be 0.
       if (name === 'one position') inputs[1].data.fill(0.5, 0, 7);
-      return checkGradients({
-        engine,
-        name,
-        inputs: name === 'one position' ? inputs.slice(0, 1) : inputs,
-        forward: ([x, masks]) => regionPool(engine, x, masks ?? engine.tensor(inputs[1].data, inputs[1].shape)).pooled,
-        reference: ([x, masks]) => regionPoolReference(options, x, masks ?? Float64Array.from(inputs[1].data)),
-      });
+      for (const software of [false, true]) {
+        await checkGradients({
+          engine,
+          name: `${name} (kernel for ${software ? 'software' : 'GPUs'})`,
+          inputs: name === 'one position' ? inputs.slice(0, 1) : inputs,
+          forward: ([x, masks]) => regionPool(pretend(engine, software), x, masks ?? engine.tensor(inputs[1].data, inputs[1].shape)).pooled,
+          reference: ([x, masks]) => regionPoolReference(options, x, masks ?? Float64Array.from(inputs[1].data)),
+        });
+      }
     }));
 }
 

@@ -4,15 +4,15 @@
 //
 //   dy [B, R, C]   m [B, R, P]   mass [B, R]   dx [B, P, C]
 //
-// Dispatch: workgroup (channel tile, position tile, image) of CHANNELS x POSITIONS invocations; one invocation has
-// one channel and 4 consecutive positions, so that a load of dy serves 4 multiply-adds. Neighbours write
-// neighbouring channels. No invocation waits for another.
+// Dispatch: one invocation per image, 4 positions and 4 channels: 16 multiply-adds for 9 loads at each region. The
+// 4 channels are CHANNEL_LANES apart, and CHANNEL_LANES neighbours share the positions, so that they read and
+// write whole pieces of a row. No invocation waits for another. Workgroups spill from x into y.
 
-const CHANNELS: u32 = 32u;
-const POSITIONS: u32 = 4u;
-const INVOCATIONS: u32 = CHANNELS * POSITIONS;
+const CHANNEL_LANES: u32 = 8u;
+const INVOCATIONS: u32 = 64u;
 
 struct Params {
+  images: u32,
   positions: u32,
   channels: u32,
   regions: u32,
@@ -25,31 +25,57 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
-@compute @workgroup_size(INVOCATIONS)
-fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
-  let channel = group_id.x * CHANNELS + invocation % CHANNELS;
-  let first = (group_id.y * POSITIONS + invocation / CHANNELS) * 4u;
-  let image = group_id.z;
-  if (channel >= params.channels || first >= params.positions) {
+fn write_row(position: u32, image: u32, channel: u32, sum: vec4<f32>) {
+  if (position >= params.positions) {
     return;
   }
-  let p = min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.positions - 1u));
-  var sum = vec4<f32>();
+  let at = (image * params.positions + position) * params.channels + channel;
+  if (channel < params.channels) {
+    dx[at] = sum.x;
+  }
+  if (channel + CHANNEL_LANES < params.channels) {
+    dx[at + CHANNEL_LANES] = sum.y;
+  }
+  if (channel + 2u * CHANNEL_LANES < params.channels) {
+    dx[at + 2u * CHANNEL_LANES] = sum.z;
+  }
+  if (channel + 3u * CHANNEL_LANES < params.channels) {
+    dx[at + 3u * CHANNEL_LANES] = sum.w;
+  }
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) group_counts: vec3<u32>) {
+  let index = id.x + id.y * group_counts.x * INVOCATIONS;
+  let tile = index / CHANNEL_LANES;
+  let channel_tiles = (params.channels + 4u * CHANNEL_LANES - 1u) / (4u * CHANNEL_LANES);
+  let position_tiles = (params.positions + 3u) / 4u;
+  let channel = tile % channel_tiles * 4u * CHANNEL_LANES + index % CHANNEL_LANES;
+  let position = tile / channel_tiles % position_tiles * 4u;
+  let image = tile / (channel_tiles * position_tiles);
+  if (image >= params.images) {
+    return;
+  }
+  let four = vec4<u32>(0u, 1u, 2u, 3u);
+  let channels = min(vec4<u32>(channel) + four * CHANNEL_LANES, vec4<u32>(params.channels - 1u));
+  let positions = min(vec4<u32>(position) + four, vec4<u32>(params.positions - 1u));
+  var sum0 = vec4<f32>();
+  var sum1 = vec4<f32>();
+  var sum2 = vec4<f32>();
+  var sum3 = vec4<f32>();
   for (var r = 0u; r < params.regions; r++) {
     let region = image * params.regions + r;
-    let slope = dy[region * params.channels + channel] / max(mass[region], params.epsilon);
-    let m_at = region * params.positions;
-    sum += vec4<f32>(m[m_at + p.x], m[m_at + p.y], m[m_at + p.z], m[m_at + p.w]) * slope;
+    let dy_at = vec4<u32>(region * params.channels) + channels;
+    let m_at = vec4<u32>(region * params.positions) + positions;
+    let slope = vec4<f32>(dy[dy_at.x], dy[dy_at.y], dy[dy_at.z], dy[dy_at.w]) / max(mass[region], params.epsilon);
+    let w = vec4<f32>(m[m_at.x], m[m_at.y], m[m_at.z], m[m_at.w]);
+    sum0 += w.x * slope;
+    sum1 += w.y * slope;
+    sum2 += w.z * slope;
+    sum3 += w.w * slope;
   }
-  let at = (image * params.positions + first) * params.channels + channel;
-  dx[at] = sum.x;
-  if (first + 1u < params.positions) {
-    dx[at + params.channels] = sum.y;
-  }
-  if (first + 2u < params.positions) {
-    dx[at + 2u * params.channels] = sum.z;
-  }
-  if (first + 3u < params.positions) {
-    dx[at + 3u * params.channels] = sum.w;
-  }
+  write_row(position, image, channel, sum0);
+  write_row(position + 1u, image, channel, sum1);
+  write_row(position + 2u, image, channel, sum2);
+  write_row(position + 3u, image, channel, sum3);
 }

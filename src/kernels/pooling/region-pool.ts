@@ -1,7 +1,11 @@
-import { formatShape, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
+import { formatShape, gridFor, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
 
-/** Channels of one workgroup, as in the shaders. */
+/** Channels of one workgroup of pooling/region_pool. */
 const CHANNELS = 32;
+/** Channels that one invocation of the features' gradient is apart from its next; 4 of them make a tile. */
+const CHANNEL_LANES = 8;
+/** Invocations of a workgroup of pooling/region_pool_direct. */
+const DIRECT_INVOCATIONS = 16;
 /** Workgroups per dimension that every device allows: images are the third one. */
 const MAX_IMAGES = 65535;
 
@@ -35,22 +39,25 @@ export function regionPool(engine: Engine, x: Tensor, masks: Tensor, epsilon = 1
   const flops = 2 * batch * regions * positions * channels;
   const pooled = engine.empty([batch, regions, channels]);
   const mass = engine.empty([batch, regions]);
-  engine.dispatch({
-    shader: 'pooling/region_pool',
-    tensors: { x, m: masks, y: pooled, mass },
-    params,
-    workgroups: [Math.ceil(channels / CHANNELS), Math.ceil(regions / 4), batch],
-    flops,
-    bytes: 4 * (x.size + masks.size + pooled.size),
-  });
+  const regionTiles = Math.ceil(regions / 4);
+  const tensors = { x, m: masks, y: pooled, mass };
+  const bytes = 4 * (x.size + masks.size + pooled.size);
+  if (engine.info.software) {
+    const workgroups = gridFor(batch * regionTiles * Math.ceil(channels / 4), DIRECT_INVOCATIONS);
+    engine.dispatch({ shader: 'pooling/region_pool_direct', tensors, params: { ...params, images: batch }, workgroups, flops, bytes });
+  } else {
+    const workgroups = [Math.ceil(channels / CHANNELS), regionTiles, batch] as const;
+    engine.dispatch({ shader: 'pooling/region_pool', tensors, params, workgroups, flops, bytes });
+  }
   engine.record('regionPool', [x, masks], [pooled], (context) => {
     const dy = context.gradient(0);
     if (context.needs(0)) {
       engine.dispatch({
         shader: 'pooling/region_pool_features_backward',
         tensors: { dy, m: masks, mass, dx: context.target(0) },
-        params,
-        workgroups: [Math.ceil(channels / CHANNELS), Math.ceil(positions / 16), batch],
+        constants: { CHANNEL_LANES },
+        params: { ...params, images: batch },
+        workgroups: gridFor(batch * Math.ceil(positions / 4) * Math.ceil(channels / (4 * CHANNEL_LANES)) * CHANNEL_LANES),
         flops,
         bytes: 4 * (x.size + masks.size + dy.size),
       });
@@ -59,8 +66,8 @@ export function regionPool(engine: Engine, x: Tensor, masks: Tensor, epsilon = 1
       engine.dispatch({
         shader: 'pooling/region_pool_masks_backward',
         tensors: { x, y: pooled, dy, mass, dm: context.target(1) },
-        params,
-        workgroups: [Math.ceil(positions / 64), Math.ceil(regions / 4), batch],
+        params: { ...params, images: batch },
+        workgroups: gridFor(batch * regionTiles * Math.ceil(positions / 4)),
         flops,
         bytes: 4 * (x.size + masks.size + 2 * dy.size),
       });
