@@ -69,6 +69,14 @@ test('accumulate adds in place, filled writes every element', () =>
     await expectClose(engine, destination, source.map((value) => value + 1.5), 1e-6, 'accumulate');
   }));
 
+test('what lies behind a view in its arena is not touched', () =>
+  withEngine(async (engine) => {
+    const arena = engine.tensor(new Float32Array(128).fill(7), [128]);
+    const view = engine.view(arena, 64, [3]);
+    accumulate(engine, view, engine.tensor([1, 2, 3], [3]));
+    assert.deepEqual([...(await engine.read(arena))].slice(64, 69), [8, 9, 10, 7, 7]);
+  }));
+
 test('sums over long arrays and over rows are exact to rounding and the same every time', () =>
   withBothGeometries(async (engine) => {
     const rows = 1037;

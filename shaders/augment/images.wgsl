@@ -1,15 +1,19 @@
 // Augmented, normalised images: each output pixel samples the source bilinearly (edges repeated) where its geometry
 // points, then takes the colour changes in this order: brightness, contrast about mid grey, saturation and hue (scale
 // and rotation of the chroma plane of YIQ), grey, clamp to 0..1, solarise (1 - x above 1/2), noise, (x - mean) / std.
-// Blur averages 3 x 3 samples at -sqrt 3, 0 and sqrt 3 sigma with weights 1/6, 2/3 and 1/6 (Gauss-Hermite quadrature
-// of the Gaussian), in output pixels, before the colour changes.
+// Blur averages 3 x 3 samples at -d, 0 and d output pixels with weights w, 1 - 2 w and w, before the colour changes:
+// d = max(1, 1.3 sigma) and w = sigma^2 / (2 d^2) give each axis the variance of the Gaussian, and a pixel's width
+// between the samples leaves little of the highest frequencies.
 //
 // images: [table, size_in, size_in] packed RGBA8, red in the low byte; indices: [batch]; geometry, colour: [rows, 8] of
 // augment/parameters, rows = views batch, row v batch + i shows image indices[i];
 // y: [rows, size_out, size_out, 3].
 //
-// Dispatch: x over the pixels of one output image (64 in a row-major run, so that reads stay close), y over the rows:
-// geometry, colour and the choice to blur are the same for a whole workgroup.
+// Dispatch: x over the pixels of one output image, PER_THREAD of them per thread, strided by the workgroup so that reads
+// stay close; y over the rows: geometry, colour and the choice to blur are the same for a whole workgroup. PER_THREAD is
+// 4 on a GPU and larger on software adapters. The colour changes before the clamp are one matrix, made once per thread.
+const PER_THREAD: u32 = 4u;
+
 struct Params {
   table: u32, batch: u32, size_in: u32, size_out: u32,
   mean_r: f32, mean_g: f32, mean_b: f32, std_r: f32, std_g: f32, std_b: f32,
@@ -47,22 +51,22 @@ fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
   return c;
 }
 
-fn texel(base: u32, column: i32, row: i32) -> vec3<f32> {
-  let last = i32(params.size_in) - 1;
-  let packed = images[base + u32(clamp(row, 0, last)) * params.size_in + u32(clamp(column, 0, last))];
-  return vec3<f32>(f32(packed & 255u), f32((packed >> 8u) & 255u), f32((packed >> 16u) & 255u)) * (1.0 / 255.0);
+fn unpacked(packed: u32) -> vec3<f32> {
+  return vec3<f32>(f32(packed & 255u), f32((packed >> 8u) & 255u), f32((packed >> 16u) & 255u));
 }
 
-// Bilinear sample at a source position whose pixel centres are at +0.5.
+// Bilinear sample, 0 to 255, at a source position whose pixel centres are at +0.5.
 fn bilinear(base: u32, position: vec2<f32>) -> vec3<f32> {
-  let corner = floor(position - 0.5);
-  let part = position - 0.5 - corner;
   // Far outside everything is edge: the clamp keeps the conversion to integers defined.
-  let limit = f32(params.size_in) + 1.0;
-  let column = i32(clamp(corner.x, -limit, limit));
-  let row = i32(clamp(corner.y, -limit, limit));
-  let top = mix(texel(base, column, row), texel(base, column + 1, row), part.x);
-  let bottom = mix(texel(base, column, row + 1), texel(base, column + 1, row + 1), part.x);
+  let last = f32(params.size_in) - 1.0;
+  let corner = floor(clamp(position - 0.5, vec2<f32>(-1.0), vec2<f32>(last + 1.0)));
+  let part = clamp(position - 0.5 - corner, vec2<f32>(0.0), vec2<f32>(1.0));
+  let low = vec2<u32>(clamp(corner, vec2<f32>(0.0), vec2<f32>(last)));
+  let high = vec2<u32>(clamp(corner + 1.0, vec2<f32>(0.0), vec2<f32>(last)));
+  let upper = base + low.y * params.size_in;
+  let lower = base + high.y * params.size_in;
+  let top = mix(unpacked(images[upper + low.x]), unpacked(images[upper + high.x]), part.x);
+  let bottom = mix(unpacked(images[lower + low.x]), unpacked(images[lower + high.x]), part.x);
   return mix(top, bottom, part.y);
 }
 
@@ -77,52 +81,67 @@ fn normals(pixel: u32, key: vec2<u32>) -> vec3<f32> {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let pixel = group.x * 64u + lane;
   let row = group.y;
-  if (pixel >= params.size_out * params.size_out) {
-    return;
-  }
   let base = min(indices[row % params.batch], params.table - 1u) * params.size_in * params.size_in;
   let at = 8u * row;
   let x_step = vec2<f32>(geometry[at], geometry[at + 3u]);
   let y_step = vec2<f32>(geometry[at + 1u], geometry[at + 4u]);
   let origin = vec2<f32>(geometry[at + 2u], geometry[at + 5u]);
-  let position = origin + x_step * (f32(pixel % params.size_out) + 0.5) + y_step * (f32(pixel / params.size_out) + 0.5);
-
   let sigma = colour[at + 5u];
-  var rgb = vec3<f32>(0.0);
-  if (sigma > 0.0) {
-    let reach = 1.7320508 * sigma;
-    for (var v = -1; v <= 1; v += 1) {
-      for (var u = -1; u <= 1; u += 1) {
-        let weight = select(1.0 / 6.0, 2.0 / 3.0, u == 0) * select(1.0 / 6.0, 2.0 / 3.0, v == 0);
-        rgb += weight * bilinear(base, position + (x_step * f32(u) + y_step * f32(v)) * reach);
-      }
-    }
-  } else {
-    rgb = bilinear(base, position);
-  }
+  let spacing = max(1.0, 1.3 * sigma);
+  let side = 0.5 * sigma * sigma / (spacing * spacing);
+  let solarise = colour[at + 6u] > 0.5;
+  let noise = colour[at + 7u];
 
-  rgb = (rgb * colour[at] - 0.5) * colour[at + 1u] + 0.5;
-  let luma = dot(rgb, vec3<f32>(0.299, 0.587, 0.114));
-  let chroma = vec2<f32>(dot(rgb, vec3<f32>(0.595716, -0.274453, -0.321263)), dot(rgb, vec3<f32>(0.211456, -0.522591, 0.311135)));
+  // Brightness and contrast scale and shift all channels alike; the chroma turn leaves greys as they are, so it can
+  // come first. Rows of the matrix for red, green and blue.
+  let gain = colour[at] * colour[at + 1u] * (1.0 / 255.0);
+  let shift = 0.5 - 0.5 * colour[at + 1u];
   let kept = select(colour[at + 2u], 0.0, colour[at + 4u] > 0.5);
   let angle = 6.283185307 * colour[at + 3u];
-  let turned = kept * vec2<f32>(cos(angle) * chroma.x - sin(angle) * chroma.y, sin(angle) * chroma.x + cos(angle) * chroma.y);
-  rgb = vec3<f32>(
-    luma + 0.9563 * turned.x + 0.6210 * turned.y,
-    luma - 0.2721 * turned.x - 0.6474 * turned.y,
-    luma - 1.1070 * turned.x + 1.7046 * turned.y,
-  );
-  rgb = clamp(rgb, vec3<f32>(0.0), vec3<f32>(1.0));
-  if (colour[at + 6u] > 0.5) {
-    rgb = select(rgb, 1.0 - rgb, rgb >= vec3<f32>(0.5));
+  let cosine = gain * kept * cos(angle);
+  let sine = gain * kept * sin(angle);
+  let luma = gain * vec3<f32>(0.299, 0.587, 0.114);
+  let in_phase = vec3<f32>(0.595716, -0.274453, -0.321263);
+  let quadrature = vec3<f32>(0.211456, -0.522591, 0.311135);
+  let turned_i = cosine * in_phase - sine * quadrature;
+  let turned_q = sine * in_phase + cosine * quadrature;
+  let to_red = luma + 0.9563 * turned_i + 0.6210 * turned_q;
+  let to_green = luma - 0.2721 * turned_i - 0.6474 * turned_q;
+  let to_blue = luma - 1.1070 * turned_i + 1.7046 * turned_q;
+  let mean = vec3<f32>(params.mean_r, params.mean_g, params.mean_b);
+  let inverse_std = 1.0 / vec3<f32>(params.std_r, params.std_g, params.std_b);
+  let pixels = params.size_out * params.size_out;
+
+  for (var k = 0u; k < PER_THREAD; k += 1u) {
+    let pixel = (group.x * PER_THREAD + k) * 64u + lane;
+    if (pixel >= pixels) {
+      break;
+    }
+    let position = origin + x_step * (f32(pixel % params.size_out) + 0.5) + y_step * (f32(pixel / params.size_out) + 0.5);
+    var bytes = vec3<f32>(0.0);
+    if (sigma > 0.0) {
+      for (var v = -1; v <= 1; v += 1) {
+        for (var u = -1; u <= 1; u += 1) {
+          let weight = select(side, 1.0 - 2.0 * side, u == 0) * select(side, 1.0 - 2.0 * side, v == 0);
+          bytes += weight * bilinear(base, position + (x_step * f32(u) + y_step * f32(v)) * spacing);
+        }
+      }
+    } else {
+      bytes = bilinear(base, position);
+    }
+    var rgb = vec3<f32>(dot(to_red, bytes), dot(to_green, bytes), dot(to_blue, bytes)) + shift;
+    rgb = clamp(rgb, vec3<f32>(0.0), vec3<f32>(1.0));
+    if (solarise) {
+      rgb = select(rgb, 1.0 - rgb, rgb >= vec3<f32>(0.5));
+    }
+    if (noise > 0.0) {
+      rgb += noise * normals(pixel, vec2<u32>(u32(geometry[at + 7u]), row));
+    }
+    rgb = (rgb - mean) * inverse_std;
+    let out = 3u * (row * pixels + pixel);
+    y[out] = rgb.x;
+    y[out + 1u] = rgb.y;
+    y[out + 2u] = rgb.z;
   }
-  if (colour[at + 7u] > 0.0) {
-    rgb += colour[at + 7u] * normals(pixel, vec2<u32>(u32(geometry[at + 7u]), row));
-  }
-  let out = 3u * (row * params.size_out * params.size_out + pixel);
-  y[out] = (rgb.x - params.mean_r) / params.std_r;
-  y[out + 1u] = (rgb.y - params.mean_g) / params.std_g;
-  y[out + 2u] = (rgb.z - params.mean_b) / params.std_b;
 }

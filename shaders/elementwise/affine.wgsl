@@ -1,13 +1,14 @@
 // y[i] = factor * x[i] + offset; x, y: count floats, any shape.
 //
-// Dispatch: 1 thread per PER_THREAD elements, strided by the workgroup so that neighbours read neighbours;
-// workgroups spill from x into y so that no axis exceeds 65,535.
+// Dispatch: one thread per PER_THREAD groups of four elements, strided by the workgroup so that neighbours read
+// neighbours; workgroups spill from x into y. Buffers are padded to whole vec4; what lies behind the last element keeps
+// its value. PER_THREAD is 4 on a GPU and larger on software adapters, where starting a workgroup is dear.
 const PER_THREAD: u32 = 4u;
 
 struct Params { count: u32, factor: f32, offset: f32 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -15,8 +16,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let start = (group.y * groups.x + group.x) * 64u * PER_THREAD + lane;
   for (var k = 0u; k < PER_THREAD; k += 1u) {
     let i = start + k * 64u;
-    if (i < params.count) {
-      y[i] = params.factor * x[i] + params.offset;
+    if (4u * i < params.count) {
+      let value = params.factor * x[i] + params.offset;
+      if (4u * i + 4u <= params.count) {
+        y[i] = value;
+      } else {
+        let exists = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.count - 4u * i);
+        y[i] = select(y[i], value, exists);
+      }
     }
   }
 }

@@ -2,10 +2,14 @@
 //
 // x: [batch, tokens, channels]; y: [batch, channels].
 // Dispatch: one thread per element of y (neighbours read neighbours, no barrier); workgroups spill from x into y.
+
+// Channels are counted in elements: f32, or vec4<f32> where they are a multiple of 4.
+alias element = f32;
+
 struct Params { batch: u32, tokens: u32, channels: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<element>;
+@group(0) @binding(1) var<storage, read_write> y: array<element>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -15,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     return;
   }
   var at = (i / params.channels) * params.tokens * params.channels + i % params.channels;
-  var sum = 0.0;
+  var sum = element();
   for (var t = 0u; t < params.tokens; t += 1u) {
     sum += x[at];
     at += params.channels;

@@ -6,11 +6,13 @@
 // Dispatch: one thread per PER_THREAD elements of the output, strided by the workgroup (coalesced writes);
 // workgroups spill from x into y.
 const PER_THREAD: u32 = 4u;
+// Channels are counted in elements: f32, or vec4<f32> where they are a multiple of 4.
+alias element = f32;
 
 struct Params { batch: u32, height: u32, width: u32, channels: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<element>;
+@group(0) @binding(1) var<storage, read_write> y: array<element>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -28,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       let column = 2u * (cell % columns) + quarter / 2u;
       let row = 2u * ((cell / columns) % rows) + quarter % 2u;
       let image = cell / (columns * rows);
-      var value = 0.0;
+      var value = element();
       if (row < params.height && column < params.width) {
         value = x[((image * params.height + row) * params.width + column) * params.channels + channel];
       }

@@ -8,11 +8,13 @@
 // workgroups spill from x into y.
 const PER_THREAD: u32 = 4u;
 const INVERSE: bool = false;
+// Channels are counted in elements: f32, or vec4<f32> where they are a multiple of 4.
+alias element = f32;
 
 struct Params { batch: u32, height: u32, width: u32, channels: u32, size: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<element>;
+@group(0) @binding(1) var<storage, read_write> y: array<element>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)

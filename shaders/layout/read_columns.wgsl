@@ -5,11 +5,13 @@
 // Dispatch: one thread per PER_THREAD elements of the output, strided by the workgroup (coalesced writes);
 // workgroups spill from x into y.
 const PER_THREAD: u32 = 4u;
+// Columns are counted in elements: f32, or vec4<f32> where every count of columns is a multiple of 4.
+alias element = f32;
 
 struct Params { rows: u32, columns: u32, stride: u32, offset: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<element>;
+@group(0) @binding(1) var<storage, read_write> y: array<element>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)

@@ -4,11 +4,13 @@
 // Dispatch: one thread per PER_THREAD elements of the output, strided by the workgroup (coalesced writes);
 // workgroups spill from x into y.
 const PER_THREAD: u32 = 4u;
+// rest is counted in elements: f32, or vec4<f32> where rest is a multiple of 4.
+alias element = f32;
 
 struct Params { first: u32, second: u32, rest: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<element>;
+@group(0) @binding(1) var<storage, read_write> y: array<element>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)

@@ -4,15 +4,17 @@
 // p, z, dp: [rows, columns]; cosine: [rows]; inverse: [rows, 2] = 1/|p|, 1/|z|; dloss: [1].
 // Dispatch: one thread per PER_THREAD elements, strided by the workgroup; workgroups spill from x into y.
 const PER_THREAD: u32 = 4u;
+// Columns are counted in elements: f32, or vec4<f32> where every count of columns is a multiple of 4.
+alias element = f32;
 
 struct Params { rows: u32, columns: u32 }
 
-@group(0) @binding(0) var<storage, read> p: array<f32>;
-@group(0) @binding(1) var<storage, read> z: array<f32>;
+@group(0) @binding(0) var<storage, read> p: array<element>;
+@group(0) @binding(1) var<storage, read> z: array<element>;
 @group(0) @binding(2) var<storage, read> cosine: array<f32>;
 @group(0) @binding(3) var<storage, read> inverse: array<f32>;
 @group(0) @binding(4) var<storage, read> dloss: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dp: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dp: array<element>;
 @group(0) @binding(6) var<uniform> params: Params;
 
 @compute @workgroup_size(64)

@@ -9,13 +9,15 @@
 // Dispatch: one thread per (share, column), flat and column fastest, so that reads are coalesced and no lane idles
 // whatever the number of columns. No barrier; the order of every sum is fixed.
 const PER_COLUMN: bool = false;
+// Columns are counted in elements: f32, or vec4<f32> where every count of columns is a multiple of 4.
+alias element = f32;
 
 struct Params { rows: u32, columns: u32, shares: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<element>;
+@group(0) @binding(1) var<storage, read> dy: array<element>;
 @group(0) @binding(2) var<storage, read> statistics: array<f32>;
-@group(0) @binding(3) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(3) var<storage, read_write> partial: array<element>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -26,8 +28,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }
   let share = thread / params.columns;
   let column = thread % params.columns;
-  var product = 0.0;
-  var sum = 0.0;
+  var product = element();
+  var sum = element();
   for (var row = share; row < params.rows; row += params.shares) {
     let at = row * params.columns + column;
     let pair = 2u * select(row, column, PER_COLUMN);

@@ -4,10 +4,14 @@
 // x: [rows, columns]; partial: [shares, 2, columns] = mean, sum of squared deviations; shares <= rows.
 //
 // Dispatch: one thread per (share, column), flat and column fastest (coalesced, no barrier, fixed order).
+
+// Columns are counted in elements: f32, or vec4<f32> where every count of columns is a multiple of 4.
+alias element = f32;
+
 struct Params { rows: u32, columns: u32, shares: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<element>;
+@group(0) @binding(1) var<storage, read_write> partial: array<element>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -18,14 +22,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }
   let share = thread / params.columns;
   let column = thread % params.columns;
-  var sum = 0.0;
+  var sum = element();
   var count = 0.0;
   for (var row = share; row < params.rows; row += params.shares) {
     sum += x[row * params.columns + column];
     count += 1.0;
   }
   let mean = sum / count;
-  var square = 0.0;
+  var square = element();
   for (var row = share; row < params.rows; row += params.shares) {
     let centred = x[row * params.columns + column] - mean;
     square += centred * centred;

@@ -1,24 +1,31 @@
 // y[i] = factor * scalar[0] * x[i]: the gradient of a scalar product with x.
 //
 // scalar: [1]; x, y: count floats.
-// Dispatch: one thread per PER_THREAD elements, strided by the workgroup; workgroups spill from x into y.
+// Dispatch: one thread per PER_THREAD groups of four elements, strided by the workgroup so that neighbours read
+// neighbours; workgroups spill from x into y. Buffers are padded to whole vec4; what lies behind the last element keeps
+// its value. PER_THREAD is 4 on a GPU and larger on software adapters, where starting a workgroup is dear.
 const PER_THREAD: u32 = 4u;
 
 struct Params { count: u32, factor: f32 }
 
 @group(0) @binding(0) var<storage, read> scalar: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let start = (group.y * groups.x + group.x) * 64u * PER_THREAD + lane;
-  let value = params.factor * scalar[0];
   for (var k = 0u; k < PER_THREAD; k += 1u) {
     let i = start + k * 64u;
-    if (i < params.count) {
-      y[i] = value * x[i];
+    if (4u * i < params.count) {
+      let value = params.factor * scalar[0] * x[i];
+      if (4u * i + 4u <= params.count) {
+        y[i] = value;
+      } else {
+        let exists = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.count - 4u * i);
+        y[i] = select(y[i], value, exists);
+      }
     }
   }
 }

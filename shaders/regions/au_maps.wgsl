@@ -3,7 +3,8 @@
 // position), so that crops, flips and rotations carry the map exactly. With (dx, dy) the distance to a centre:
 //   L1 (JAA-Net, Shao et al. 2018):  v = max(0, 1 - slope (|dx| + |dy|)) where max(|dx|, |dy|) < reach, else 0
 //   Gaussian:                        v = exp(-slope (dx^2 + dy^2))
-// and the larger value of the two centres. A flip does not exchange channels: each unit is a left-right pair.
+// and the larger value of the two centres. L1 maps are zero in most cells: a cell whose middle is farther from both
+// centres than the box and the cell together reach is not evaluated. A flip does not exchange channels: each unit is a left-right pair.
 //
 // centres: [table, units, 2, 2] in source pixels; indices: [batch]; geometry: [rows, 8], rows = views batch;
 // masks: [rows, units, height, width].
@@ -49,14 +50,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let first = vec2<f32>(geometry[at + 2u], geometry[at + 5u])
     + x_step * (f32(cell % params.width * SUBSAMPLES) + 0.5)
     + y_step * (f32(cell / params.width * SUBSAMPLES) + 0.5);
+  let middle = first + (x_step + y_step) * (0.5 * f32(SUBSAMPLES) - 0.5);
+  let far = params.reach + (0.5 * f32(SUBSAMPLES)) * max(abs(x_step.x) + abs(y_step.x), abs(x_step.y) + abs(y_step.y));
 
   for (var unit = 0u; unit < params.units; unit += 1u) {
     let pair = 4u * (face * params.units + unit);
     let one = vec2<f32>(centres[pair], centres[pair + 1u]);
     let other = vec2<f32>(centres[pair + 2u], centres[pair + 3u]);
     var sum = 0.0;
-    for (var v = 0u; v < SUBSAMPLES; v += 1u) {
-      for (var u = 0u; u < SUBSAMPLES; u += 1u) {
+    let to_one = abs(middle - one);
+    let to_other = abs(middle - other);
+    let near = GAUSSIAN || min(max(to_one.x, to_one.y), max(to_other.x, to_other.y)) < far;
+    let points = select(0u, SUBSAMPLES, near);
+    for (var v = 0u; v < points; v += 1u) {
+      for (var u = 0u; u < points; u += 1u) {
         let position = first + x_step * f32(u) + y_step * f32(v);
         sum += max(value_at(position - one), value_at(position - other));
       }

@@ -92,10 +92,12 @@ export function augmentImage(image: Uint8Array, size: number, { geometry, colour
       let rgb = sample(0, 0);
       if (sigma > 0) {
         rgb = [0, 0, 0];
+        const spacing = Math.max(1, 1.3 * sigma);
+        const side = sigma ** 2 / (2 * spacing ** 2);
         for (const v of [-1, 0, 1]) {
           for (const u of [-1, 0, 1]) {
-            const weight = (u ? 1 / 6 : 2 / 3) * (v ? 1 / 6 : 2 / 3);
-            sample(u * Math.sqrt(3) * sigma, v * Math.sqrt(3) * sigma).forEach((value, channel) => (rgb[channel] += weight * value));
+            const weight = (u ? side : 1 - 2 * side) * (v ? side : 1 - 2 * side);
+            sample(u * spacing, v * spacing).forEach((value, channel) => (rgb[channel] += weight * value));
           }
         }
       }

@@ -23,7 +23,7 @@ function expectRows(what: string, geometry: Tensor, batch: number): number {
 
 /**
  * Augmented and normalised images; not differentiable. Bilinear sampling with repeated edges, blur by 3 × 3
- * Gauss-Hermite quadrature, then brightness, contrast, saturation, hue, grey, solarise and noise
+ * samples of the Gaussian's variance, then brightness, contrast, saturation, hue, grey, solarise and noise
  * (see shaders/augment/images.wgsl for the order and the formulas).
  * @param images u32 [N, S, S], packed RGBA8 with red in the low byte
  * @param indices u32 [B], which images
@@ -44,8 +44,10 @@ export function augmentImages(
   const rows = expectRows('augmentImages', geometry, indices.size);
   expectShape('augmentImages: colour', colour.shape, [rows, 8]);
   const y = engine.empty([rows, sizeOut, sizeOut, 3]);
+  const perThread = engine.info.software ? 16 : 4;
   engine.dispatch({
     shader: 'augment/images',
+    constants: { PER_THREAD: perThread },
     tensors: { images, indices, geometry, colour, y },
     params: {
       table,
@@ -59,7 +61,7 @@ export function augmentImages(
       std_g: std[1],
       std_b: std[2],
     },
-    workgroups: [Math.ceil((sizeOut * sizeOut) / 64), rows],
+    workgroups: [Math.ceil((sizeOut * sizeOut) / (64 * perThread)), rows],
     flops: 25 * y.size,
     bytes: 4 * (y.size + rows * size * size),
   });

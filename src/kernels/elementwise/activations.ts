@@ -1,5 +1,5 @@
 import { type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from './geometry.js';
+import { elementwiseLaunch } from './geometry.js';
 
 interface Activation {
   readonly name: string;
@@ -13,7 +13,7 @@ function activation(engine: Engine, { name, flops, backwardFlops }: Activation, 
     shader: `elementwise/${name}`,
     tensors: { x, y },
     params: { count: x.size },
-    workgroups: elementwiseGrid(x.size),
+    ...elementwiseLaunch(engine, x.size),
     flops: flops * x.size,
     bytes: 8 * x.size,
   });
@@ -23,7 +23,7 @@ function activation(engine: Engine, { name, flops, backwardFlops }: Activation, 
       shader: `elementwise/${name}_backward`,
       tensors: { x, dy: context.gradient(0), dx: context.target(0) },
       params: { count: x.size },
-      workgroups: elementwiseGrid(x.size),
+      ...elementwiseLaunch(engine, x.size),
       flops: backwardFlops * x.size,
       bytes: 12 * x.size,
     });

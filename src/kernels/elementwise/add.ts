@@ -1,7 +1,5 @@
-import { expectShape, gridFor, type Engine, type Tensor } from '../../engine/index.js';
-
-/** Elements per workgroup of the elementwise kernels: 64 threads, 4 elements each. */
-const ELEMENTS_PER_WORKGROUP = 256;
+import { expectShape, type Engine, type Tensor } from '../../engine/index.js';
+import { elementwiseLaunch } from './geometry.js';
 
 /**
  * y = a + b, elementwise; a and b [any shape, the same].
@@ -14,7 +12,7 @@ export function add(engine: Engine, a: Tensor, b: Tensor): Tensor {
     shader: 'elementwise/add',
     tensors: { a, b, y },
     params: { count: a.size },
-    workgroups: gridFor(a.size, ELEMENTS_PER_WORKGROUP),
+    ...elementwiseLaunch(engine, a.size),
     flops: a.size,
     bytes: a.size * 12,
   });
@@ -36,7 +34,7 @@ export function accumulate(engine: Engine, destination: Tensor, source: Tensor):
     shader: 'elementwise/accumulate',
     tensors: { destination, source },
     params: { count: destination.size },
-    workgroups: gridFor(destination.size, ELEMENTS_PER_WORKGROUP),
+    ...elementwiseLaunch(engine, destination.size),
     flops: destination.size,
     bytes: destination.size * 12,
   });

@@ -1,12 +1,12 @@
 import { type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from './geometry.js';
+import { elementwiseLaunch } from './geometry.js';
 
 function run(engine: Engine, x: Tensor, factor: number, offset: number, y: Tensor): void {
   engine.dispatch({
     shader: 'elementwise/affine',
     tensors: { x, y },
     params: { count: x.size, factor, offset },
-    workgroups: elementwiseGrid(x.size),
+    ...elementwiseLaunch(engine, x.size),
     flops: 2 * x.size,
     bytes: 8 * x.size,
   });

@@ -1,5 +1,5 @@
 import { type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from './geometry.js';
+import { elementwiseLaunch } from './geometry.js';
 
 /**
  * A tensor filled with one value; not differentiable.
@@ -17,7 +17,7 @@ export function fill(engine: Engine, tensor: Tensor, value: number): void {
     shader: 'elementwise/fill',
     tensors: { y: tensor },
     params: { count: tensor.size, value },
-    workgroups: elementwiseGrid(tensor.size),
+    ...elementwiseLaunch(engine, tensor.size),
     bytes: 4 * tensor.size,
   });
 }

@@ -1,6 +1,44 @@
-import { gridFor, type Workgroups } from '../../engine/index.js';
+import { gridFor, type Engine, type Workgroups } from '../../engine/index.js';
 
-/** Workgroups for a kernel whose 64 threads take 4 elements each (PER_THREAD of the elementwise shaders). */
+/** Threads of a workgroup of the elementwise and layout kernels. */
+const WORKGROUP = 64;
+/** Items per thread: their constant PER_THREAD, and what it becomes on a software adapter for large inputs. */
+const PER_THREAD = 4;
+const PER_THREAD_SOFTWARE = 16;
+/** Workgroups that a software adapter should have at least, so that all its threads find work. */
+const SOFTWARE_WORKGROUPS = 8;
+
+/** Constants and workgroups of a launch. */
+export interface ItemLaunch {
+  readonly constants: { readonly PER_THREAD: number };
+  readonly workgroups: Workgroups;
+}
+
+/** Launch of a kernel whose threads take PER_THREAD of `items` each (elements, or vec4 of elements). */
+export function itemLaunch(engine: Engine, items: number): ItemLaunch {
+  const many = engine.info.software && items >= WORKGROUP * PER_THREAD_SOFTWARE * SOFTWARE_WORKGROUPS;
+  const perThread = many ? PER_THREAD_SOFTWARE : PER_THREAD;
+  return { constants: { PER_THREAD: perThread }, workgroups: gridFor(items, WORKGROUP * perThread) };
+}
+
+/** Launch of an elementwise kernel, whose items are vec4, on `count` elements. */
+export function elementwiseLaunch(engine: Engine, count: number): ItemLaunch {
+  return itemLaunch(engine, Math.ceil(count / 4));
+}
+
+/** Workgroups of an elementwise kernel with its default constants (PER_THREAD 4) on `count` elements. */
 export function elementwiseGrid(count: number): Workgroups {
-  return gridFor(count, 256);
+  return gridFor(Math.ceil(count / 4), WORKGROUP * PER_THREAD);
+}
+
+/** How many floats a kernel with an `element` alias takes at a time, and the constant that says so. */
+export interface ElementWidth {
+  readonly width: 1 | 4;
+  readonly constants: { readonly element: string };
+}
+
+/** vec4 elements where every given count of floats is a multiple of 4, single floats otherwise. */
+export function elementWidth(...counts: readonly number[]): ElementWidth {
+  const width = counts.every((count) => count % 4 === 0) ? 4 : 1;
+  return { width, constants: { element: width === 4 ? 'vec4<f32>' : 'f32' } };
 }

@@ -2,4 +2,4 @@ export { gelu, relu } from './activations.js';
 export { accumulate, add } from './add.js';
 export { affine, scale } from './affine.js';
 export { fill, filled } from './fill.js';
-export { elementwiseGrid } from './geometry.js';
+export { elementwiseGrid, elementwiseLaunch, elementWidth, itemLaunch, type ElementWidth, type ItemLaunch } from './geometry.js';

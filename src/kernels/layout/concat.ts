@@ -1,5 +1,5 @@
 import { ShapeError, expectShape, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { elementWidth, itemLaunch } from '../elementwise/geometry.js';
 
 /**
  * Joins tensors along the last dimension; differentiable (the gradient is the matching columns).
@@ -18,26 +18,21 @@ export function concatLast(engine: Engine, parts: readonly Tensor[]): Tensor {
   const offsets = widths.map((_, index) => widths.slice(0, index).reduce((sum, width) => sum + width, 0));
   const rows = parts[0].size / widths[0];
   const y = engine.empty([...leading, stride]);
-  parts.forEach((x, index) =>
-    engine.dispatch({
-      shader: 'layout/write_columns',
-      tensors: { x, y },
-      params: { rows, columns: widths[index], stride, offset: offsets[index] },
-      workgroups: elementwiseGrid(x.size),
-      bytes: 8 * x.size,
-    }),
-  );
+  const { width, constants } = elementWidth(...widths);
+  const launchOf = (index: number) => {
+    const launch = itemLaunch(engine, parts[index].size / width);
+    return {
+      constants: { ...launch.constants, ...constants },
+      params: { rows, columns: widths[index] / width, stride: stride / width, offset: offsets[index] / width },
+      workgroups: launch.workgroups,
+      bytes: 8 * parts[index].size,
+    };
+  };
+  parts.forEach((x, index) => engine.dispatch({ shader: 'layout/write_columns', tensors: { x, y }, ...launchOf(index) }));
   engine.record('concatLast', parts, [y], (context) => {
     const dy = context.gradient(0);
-    parts.forEach((part, index) => {
-      if (!context.needs(index)) return;
-      engine.dispatch({
-        shader: 'layout/read_columns',
-        tensors: { x: dy, y: context.target(index) },
-        params: { rows, columns: widths[index], stride, offset: offsets[index] },
-        workgroups: elementwiseGrid(part.size),
-        bytes: 8 * part.size,
-      });
+    parts.forEach((_, index) => {
+      if (context.needs(index)) engine.dispatch({ shader: 'layout/read_columns', tensors: { x: dy, y: context.target(index) }, ...launchOf(index) });
     });
   });
   return y;

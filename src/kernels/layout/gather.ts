@@ -1,5 +1,5 @@
 import { ShapeError, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { elementWidth, itemLaunch } from '../elementwise/geometry.js';
 
 /**
  * Takes rows of a table; not differentiable (for stored features and other constants).
@@ -13,11 +13,14 @@ export function gatherRows(engine: Engine, table: Tensor, indices: Tensor): Tens
   const rows = indices.size;
   const columns = table.size / table.shape[0];
   const y = engine.empty([rows, ...table.shape.slice(1)]);
+  const { width, constants } = elementWidth(columns);
+  const launch = itemLaunch(engine, y.size / width);
   engine.dispatch({
     shader: 'layout/gather_rows',
+    constants: { ...launch.constants, ...constants },
     tensors: { x: table, indices, y },
-    params: { table: table.shape[0], rows, columns },
-    workgroups: elementwiseGrid(y.size),
+    params: { table: table.shape[0], rows, columns: columns / width },
+    workgroups: launch.workgroups,
     bytes: 8 * y.size,
   });
   return y;

@@ -1,5 +1,5 @@
 import { ShapeError, formatShape, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { elementWidth, itemLaunch } from '../elementwise/geometry.js';
 
 function mapShape(what: string, x: Tensor): [batch: number, height: number, width: number, channels: number] {
   if (x.shape.length !== 4) throw new ShapeError(`${what}: x has shape ${formatShape(x.shape)}, expected [B, H, W, C].`);
@@ -17,18 +17,17 @@ function mapShape(what: string, x: Tensor): [batch: number, height: number, widt
  */
 export function patchMerge(engine: Engine, x: Tensor): Tensor {
   const [batch, height, width, channels] = mapShape('patchMerge', x);
-  const params = { batch, height, width, channels };
+  const { width: floats, constants } = elementWidth(channels);
+  const params = { batch, height, width, channels: channels / floats };
   const y = engine.empty([batch, Math.ceil(height / 2), Math.ceil(width / 2), 4 * channels]);
-  engine.dispatch({ shader: 'layout/patch_merge', tensors: { x, y }, params, workgroups: elementwiseGrid(y.size), bytes: 8 * y.size });
+  const launchOf = (size: number) => {
+    const launch = itemLaunch(engine, size / floats);
+    return { constants: { ...launch.constants, ...constants }, params, workgroups: launch.workgroups, bytes: 8 * size };
+  };
+  engine.dispatch({ shader: 'layout/patch_merge', tensors: { x, y }, ...launchOf(y.size) });
   engine.record('patchMerge', [x], [y], (context) => {
     if (!context.needs(0)) return;
-    engine.dispatch({
-      shader: 'layout/patch_merge_backward',
-      tensors: { dy: context.gradient(0), dx: context.target(0) },
-      params,
-      workgroups: elementwiseGrid(x.size),
-      bytes: 8 * x.size,
-    });
+    engine.dispatch({ shader: 'layout/patch_merge_backward', tensors: { dy: context.gradient(0), dx: context.target(0) }, ...launchOf(x.size) });
   });
   return y;
 }
@@ -45,20 +44,21 @@ export function patchify(engine: Engine, x: Tensor, size: number): Tensor {
   if (height % size !== 0 || width % size !== 0) {
     throw new ShapeError(`patchify: a ${height} x ${width} map cannot be cut into ${size} x ${size} patches; expected multiples of ${size}.`);
   }
-  const params = { batch, height, width, channels, size };
+  const { width: floats, constants } = elementWidth(channels);
   const y = engine.empty([batch, height / size, width / size, size * size * channels]);
-  const workgroups = elementwiseGrid(x.size);
-  engine.dispatch({ shader: 'layout/patchify', constants: { INVERSE: false }, tensors: { x, y }, params, workgroups, bytes: 8 * x.size });
-  engine.record('patchify', [x], [y], (context) => {
-    if (!context.needs(0)) return;
+  const launch = itemLaunch(engine, x.size / floats);
+  const run = (inverse: boolean, from: Tensor, to: Tensor) =>
     engine.dispatch({
       shader: 'layout/patchify',
-      constants: { INVERSE: true },
-      tensors: { x: context.gradient(0), y: context.target(0) },
-      params,
-      workgroups,
+      constants: { ...launch.constants, ...constants, INVERSE: inverse },
+      tensors: { x: from, y: to },
+      params: { batch, height, width, channels: channels / floats, size },
+      workgroups: launch.workgroups,
       bytes: 8 * x.size,
     });
+  run(false, x, y);
+  engine.record('patchify', [x], [y], (context) => {
+    if (context.needs(0)) run(true, context.gradient(0), context.target(0));
   });
   return y;
 }

@@ -1,12 +1,16 @@
 import { ShapeError, formatShape, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { elementWidth, itemLaunch } from '../elementwise/geometry.js';
 
 function run(engine: Engine, x: Tensor, first: number, second: number, y: Tensor): void {
+  const rest = x.size / (first * second);
+  const { width, constants } = elementWidth(rest);
+  const launch = itemLaunch(engine, x.size / width);
   engine.dispatch({
     shader: 'layout/transpose01',
+    constants: { ...launch.constants, ...constants },
     tensors: { x, y },
-    params: { first, second, rest: x.size / (first * second) },
-    workgroups: elementwiseGrid(x.size),
+    params: { first, second, rest: rest / width },
+    workgroups: launch.workgroups,
     bytes: 8 * x.size,
   });
 }

@@ -1,5 +1,5 @@
 import { ShapeError, formatShape, gridFor, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { elementWidth, itemLaunch } from '../elementwise/geometry.js';
 
 /**
  * Mean over the tokens; differentiable.
@@ -10,23 +10,27 @@ import { elementwiseGrid } from '../elementwise/geometry.js';
 export function meanPool(engine: Engine, x: Tensor): Tensor {
   if (x.shape.length !== 3) throw new ShapeError(`meanPool: x has shape ${formatShape(x.shape)}, expected [B, T, C].`);
   const [batch, tokens, channels] = x.shape;
-  const params = { batch, tokens, channels };
+  const { width, constants } = elementWidth(channels);
+  const params = { batch, tokens, channels: channels / width };
   const y = engine.empty([batch, channels]);
   engine.dispatch({
     shader: 'layout/mean_pool',
+    constants,
     tensors: { x, y },
     params,
-    workgroups: gridFor(y.size),
+    workgroups: gridFor(y.size / width),
     flops: x.size,
     bytes: 4 * x.size,
   });
   engine.record('meanPool', [x], [y], (context) => {
     if (!context.needs(0)) return;
+    const launch = itemLaunch(engine, x.size / width);
     engine.dispatch({
       shader: 'layout/mean_pool_backward',
+      constants: { ...launch.constants, ...constants },
       tensors: { dy: context.gradient(0), dx: context.target(0) },
       params,
-      workgroups: elementwiseGrid(x.size),
+      workgroups: launch.workgroups,
       flops: x.size,
       bytes: 4 * x.size,
     });

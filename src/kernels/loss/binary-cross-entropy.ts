@@ -1,5 +1,5 @@
 import { expectShape, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { itemLaunch } from '../elementwise/geometry.js';
 import { partialGroups } from '../reduction/sum.js';
 
 /**
@@ -35,7 +35,7 @@ export function bceWithLogits(engine: Engine, logits: Tensor, targets: Tensor, p
       shader: 'loss/bce_backward',
       tensors: { logits, targets, weight: positiveWeight, normaliser, dloss: context.gradient(0), dlogits: context.target(0) },
       params,
-      workgroups: elementwiseGrid(logits.size),
+      ...itemLaunch(engine, logits.size),
       flops: 5 * logits.size,
       bytes: 12 * logits.size,
     });

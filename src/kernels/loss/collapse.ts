@@ -1,5 +1,5 @@
 import { ShapeError, formatShape, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { itemLaunch } from '../elementwise/geometry.js';
 import { columnMoments } from '../normalization/batch-norm.js';
 import { l2Normalize } from '../normalization/l2-normalize.js';
 import { finishSum, sumOf } from '../reduction/sum.js';
@@ -20,7 +20,7 @@ export function featureStd(engine: Engine, z: Tensor): Tensor {
       shader: 'layout/read_columns',
       tensors: { x: moments, y: variances },
       params: { rows: columns, columns: 1, stride: 2, offset: 1 },
-      workgroups: elementwiseGrid(columns),
+      ...itemLaunch(engine, columns),
       bytes: 8 * columns,
     });
     return finishSum(engine, variances, { factor: 1 / columns, squareRoots: true });

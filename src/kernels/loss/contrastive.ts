@@ -1,5 +1,5 @@
 import { ShapeError, expectShape, formatShape, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { itemLaunch } from '../elementwise/geometry.js';
 import { rowLaunch } from '../normalization/rows.js';
 import { sumOf } from '../reduction/sum.js';
 
@@ -24,7 +24,7 @@ export function contrastiveCrossEntropy(engine: Engine, logits: Tensor, { temper
     throw new ShapeError(`contrastiveCrossEntropy: logits have shape ${formatShape(logits.shape)}, expected [G, N, N].`);
   }
   if (groups) expectShape('contrastiveCrossEntropy: groups', groups.shape, [count]);
-  const { rows, columns, lanes, workgroups } = rowLaunch(engine, logits);
+  const { rows, columns, constants, workgroups } = rowLaunch(engine, logits, false);
   const params = { rows, columns, scale: 1 / temperature };
   const exclude = groups !== undefined;
   const groupsOf = groups ?? engine.zeros([1], 'i32');
@@ -32,7 +32,7 @@ export function contrastiveCrossEntropy(engine: Engine, logits: Tensor, { temper
   const logSum = engine.empty([rows]);
   engine.dispatch({
     shader: 'loss/contrastive',
-    constants: { LANES: lanes, EXCLUDE: exclude },
+    constants: { LANES: constants.LANES, EXCLUDE: exclude },
     tensors: { logits, groups_of: groupsOf, row_loss: rowLoss, log_sum: logSum },
     params,
     workgroups,
@@ -42,12 +42,13 @@ export function contrastiveCrossEntropy(engine: Engine, logits: Tensor, { temper
   const loss = sumOf(engine, rowLoss, { factor: 1 / rows });
   engine.record('contrastiveCrossEntropy', [logits], [loss], (context) => {
     if (!context.needs(0)) return;
+    const launch = itemLaunch(engine, logits.size);
     engine.dispatch({
       shader: 'loss/contrastive_backward',
-      constants: { EXCLUDE: exclude },
+      constants: { ...launch.constants, EXCLUDE: exclude },
       tensors: { logits, groups_of: groupsOf, log_sum: logSum, dloss: context.gradient(0), dlogits: context.target(0) },
       params,
-      workgroups: elementwiseGrid(logits.size),
+      workgroups: launch.workgroups,
       flops: 4 * logits.size,
       bytes: 8 * logits.size,
     });

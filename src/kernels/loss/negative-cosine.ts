@@ -1,5 +1,5 @@
 import { expectShape, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { itemLaunch } from '../elementwise/geometry.js';
 import { L2_EPSILON } from '../normalization/l2-normalize.js';
 import { rowLaunch } from '../normalization/rows.js';
 import { sumOf } from '../reduction/sum.js';
@@ -14,12 +14,12 @@ import { sumOf } from '../reduction/sum.js';
  */
 export function negativeCosine(engine: Engine, p: Tensor, z: Tensor): Tensor {
   expectShape('negativeCosine: z', z.shape, p.shape);
-  const { rows, columns, lanes, workgroups } = rowLaunch(engine, p);
+  const { rows, columns, constants, workgroups } = rowLaunch(engine, p);
   const cosine = engine.empty([rows]);
   const inverse = engine.empty([rows, 2]);
   engine.dispatch({
     shader: 'loss/cosine',
-    constants: { LANES: lanes },
+    constants,
     tensors: { p, z, cosine, inverse },
     params: { rows, columns, epsilon: L2_EPSILON },
     workgroups,
@@ -29,11 +29,13 @@ export function negativeCosine(engine: Engine, p: Tensor, z: Tensor): Tensor {
   const loss = sumOf(engine, cosine, { factor: -2 / rows, offset: 2 });
   engine.record('negativeCosine', [p], [loss], (context) => {
     if (!context.needs(0)) return;
+    const launch = itemLaunch(engine, rows * columns);
     engine.dispatch({
       shader: 'loss/negative_cosine_backward',
+      constants: { ...launch.constants, element: constants.element },
       tensors: { p, z, cosine, inverse, dloss: context.gradient(0), dp: context.target(0) },
       params: { rows, columns },
-      workgroups: elementwiseGrid(p.size),
+      workgroups: launch.workgroups,
       flops: 6 * p.size,
       bytes: 12 * p.size,
     });

@@ -1,4 +1,4 @@
-import { InputError, ShapeError, expectShape, formatShape, type Engine, type Tensor } from '../../engine/index.js';
+import { InputError, ShapeError, expectShape, formatShape, gridFor, type Engine, type Tensor } from '../../engine/index.js';
 import { dotOf, scaleByScalar } from '../reduction/sum.js';
 
 /** Limits of the relation kernels: workgroup memory for the mean feature, and one lane per region. */
@@ -46,14 +46,13 @@ export function relationMarginals(engine: Engine, o: Tensor, t: Tensor, floor = 
   }
   const a = engine.empty([batch, regions]);
   const b = engine.empty([batch, regions]);
-  engine.dispatch({
-    shader: 'loss/relation_marginals',
-    tensors: { o, t, a, b },
-    params: { regions, columns, least: floor },
-    workgroups: [batch, 2],
-    flops: 6 * o.size,
-    bytes: 8 * o.size,
-  });
+  const work = { tensors: { o, t, a, b }, flops: 6 * o.size, bytes: 8 * o.size };
+  if (engine.info.software) {
+    const params = { batch, regions, columns, least: floor };
+    engine.dispatch({ shader: 'loss/relation_marginals_serial', params, workgroups: gridFor(2 * batch, 16), ...work });
+  } else {
+    engine.dispatch({ shader: 'loss/relation_marginals', params: { regions, columns, least: floor }, workgroups: [batch, 2], ...work });
+  }
   return { a, b };
 }
 

@@ -1,5 +1,5 @@
 import { expectShape, gridFor, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { elementWidth, itemLaunch } from '../elementwise/geometry.js';
 import { affineGradients, affineTargets } from './layer-norm.js';
 import { columnShares, rowsAndColumns } from './rows.js';
 
@@ -11,14 +11,16 @@ import { columnShares, rowsAndColumns } from './rows.js';
  */
 export function columnMoments(engine: Engine, x: Tensor): Tensor {
   const { rows, columns } = rowsAndColumns(x);
-  const shares = columnShares(engine, rows, columns);
+  const { width, constants } = elementWidth(columns);
+  const shares = columnShares(engine, rows, columns / width);
   const partial = engine.empty([shares, 2, columns]);
   const moments = engine.empty([columns, 2]);
   engine.dispatch({
     shader: 'normalization/column_moments_partial',
+    constants,
     tensors: { x, partial },
-    params: { rows, columns, shares },
-    workgroups: gridFor(shares * columns),
+    params: { rows, columns: columns / width, shares },
+    workgroups: gridFor((shares * columns) / width),
     flops: 4 * x.size,
     bytes: 4 * x.size,
   });
@@ -84,7 +86,7 @@ export function batchNorm(
     shader: 'normalization/batch_norm',
     tensors: { x, statistics, weight, bias, y },
     params: { count: x.size, columns },
-    workgroups: elementwiseGrid(x.size),
+    ...itemLaunch(engine, x.size),
     flops: 4 * x.size,
     bytes: 8 * x.size,
   });
@@ -95,12 +97,13 @@ export function batchNorm(
       affineGradients(engine, { x, dy, statistics, perColumn: true, dweight, dbias });
     }
     if (!context.needs(0)) return;
+    const launch = itemLaunch(engine, x.size);
     engine.dispatch({
       shader: 'normalization/batch_norm_backward',
-      constants: { TRAINING: training },
+      constants: { ...launch.constants, TRAINING: training },
       tensors: { x, statistics, weight, dweight, dbias, dy, dx: context.target(0) },
       params: { rows, columns },
-      workgroups: elementwiseGrid(x.size),
+      workgroups: launch.workgroups,
       flops: 8 * x.size,
       bytes: 12 * x.size,
     });

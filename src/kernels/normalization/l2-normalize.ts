@@ -9,12 +9,12 @@ export const L2_EPSILON = 1e-8;
  * @param x [..., C]
  */
 export function l2Normalize(engine: Engine, x: Tensor, epsilon = L2_EPSILON): Tensor {
-  const { rows, columns, lanes, workgroups } = rowLaunch(engine, x);
+  const { rows, columns, constants, workgroups } = rowLaunch(engine, x);
   const y = engine.empty(x.shape);
   const inverse = engine.empty([rows]);
   engine.dispatch({
     shader: 'normalization/l2_normalize',
-    constants: { LANES: lanes },
+    constants,
     tensors: { x, y, inverse },
     params: { rows, columns, epsilon },
     workgroups,
@@ -25,7 +25,7 @@ export function l2Normalize(engine: Engine, x: Tensor, epsilon = L2_EPSILON): Te
     if (!context.needs(0)) return;
     engine.dispatch({
       shader: 'normalization/l2_normalize_backward',
-      constants: { LANES: lanes },
+      constants,
       tensors: { y, inverse, dy: context.gradient(0), dx: context.target(0) },
       params: { rows, columns },
       workgroups,

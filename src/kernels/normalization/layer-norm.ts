@@ -1,4 +1,5 @@
 import { expectShape, gridFor, type BackwardContext, type Engine, type Tensor } from '../../engine/index.js';
+import { elementWidth } from '../elementwise/geometry.js';
 import { finishColumnSum } from '../reduction/column-sum.js';
 import { columnShares, rowLaunch, rowsAndColumns } from './rows.js';
 
@@ -13,14 +14,15 @@ export function affineGradients(
   { x, dy, statistics, perColumn, dweight, dbias }: { x: Tensor; dy: Tensor; statistics: Tensor; perColumn: boolean; dweight: Tensor; dbias: Tensor },
 ): void {
   const { rows, columns } = rowsAndColumns(x);
-  const shares = columnShares(engine, rows, columns);
+  const { width, constants } = perColumn ? elementWidth(1) : elementWidth(columns);
+  const shares = columnShares(engine, rows, columns / width);
   const partial = engine.empty([shares, 2 * columns]);
   engine.dispatch({
     shader: 'normalization/affine_gradient_partial',
-    constants: { PER_COLUMN: perColumn },
+    constants: { PER_COLUMN: perColumn, ...constants },
     tensors: { x, dy, statistics, partial },
-    params: { rows, columns, shares },
-    workgroups: gridFor(shares * columns),
+    params: { rows, columns: columns / width, shares },
+    workgroups: gridFor((shares * columns) / width),
     flops: 5 * x.size,
     bytes: 8 * x.size,
   });
@@ -45,14 +47,14 @@ export function affineTargets(engine: Engine, context: BackwardContext, weight: 
  * @throws {ShapeError} when weight or bias is not [C]
  */
 export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tensor, epsilon = 1e-5): Tensor {
-  const { rows, columns, lanes, workgroups } = rowLaunch(engine, x);
-  expectShape('layerNorm: weight', weight.shape, [columns]);
-  expectShape('layerNorm: bias', bias.shape, [columns]);
+  const { rows, columns, constants, workgroups } = rowLaunch(engine, x);
+  expectShape('layerNorm: weight', weight.shape, x.shape.slice(-1));
+  expectShape('layerNorm: bias', bias.shape, x.shape.slice(-1));
   const y = engine.empty(x.shape);
   const statistics = engine.empty([rows, 2]);
   engine.dispatch({
     shader: 'normalization/layer_norm',
-    constants: { LANES: lanes },
+    constants,
     tensors: { x, weight, bias, y, statistics },
     params: { rows, columns, epsilon },
     workgroups,
@@ -64,7 +66,7 @@ export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tenso
     if (context.needs(0)) {
       engine.dispatch({
         shader: 'normalization/layer_norm_backward',
-        constants: { LANES: lanes },
+        constants,
         tensors: { x, weight, statistics, dy, dx: context.target(0) },
         params: { rows, columns },
         workgroups,

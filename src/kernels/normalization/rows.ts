@@ -1,11 +1,13 @@
 import { gridFor, type Engine, type Tensor, type Workgroups } from '../../engine/index.js';
+import { elementWidth } from '../elementwise/geometry.js';
 
 /** A tensor seen as rows of its last dimension, and how a row kernel is launched on it. */
 export interface RowLaunch {
   readonly rows: number;
+  /** Elements of a row, as the kernel counts them: floats, or vec4 of floats. */
   readonly columns: number;
-  /** Threads that share a row: the constant LANES of the row kernels. */
-  readonly lanes: number;
+  /** Constants of the row kernels that read elements; kernels that read floats take LANES alone. */
+  readonly constants: { readonly LANES: number; readonly element: string; readonly WIDTH: number };
   readonly workgroups: Workgroups;
 }
 
@@ -16,13 +18,16 @@ export function rowsAndColumns(x: Tensor): { rows: number; columns: number } {
 }
 
 /**
- * Launch geometry of the kernels that reduce rows: on a GPU several lanes share a row, so that it is read in
- * coalesced pieces; on a software adapter one thread takes a row, because barriers are costly there.
+ * Launch of the kernels that reduce rows: on a GPU several lanes share a row, so that it is read in coalesced
+ * pieces; on a software adapter one thread takes a row, because barriers are costly there.
+ * @param vectors false for kernels that read single floats whatever the number of columns
  */
-export function rowLaunch(engine: Engine, x: Tensor): RowLaunch {
-  const { rows, columns } = rowsAndColumns(x);
-  const lanes = engine.info.software ? 1 : columns <= 64 ? 8 : columns <= 256 ? 16 : 32;
-  return { rows, columns, lanes, workgroups: gridFor(rows * lanes) };
+export function rowLaunch(engine: Engine, x: Tensor, vectors = true): RowLaunch {
+  const { rows, columns: floats } = rowsAndColumns(x);
+  const { width, constants } = vectors ? elementWidth(floats) : elementWidth(1);
+  const columns = floats / width;
+  const lanes = engine.info.software ? 1 : columns <= 32 ? 8 : columns <= 128 ? 16 : 32;
+  return { rows, columns, constants: { LANES: lanes, WIDTH: width, ...constants }, workgroups: gridFor(rows * lanes) };
 }
 
 /**

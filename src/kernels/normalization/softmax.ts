@@ -6,11 +6,11 @@ import { rowLaunch } from './rows.js';
  * @param x [..., C]
  */
 export function softmax(engine: Engine, x: Tensor): Tensor {
-  const { rows, columns, lanes, workgroups } = rowLaunch(engine, x);
+  const { rows, columns, constants, workgroups } = rowLaunch(engine, x);
   const y = engine.empty(x.shape);
   engine.dispatch({
     shader: 'normalization/softmax',
-    constants: { LANES: lanes },
+    constants,
     tensors: { x, y },
     params: { rows, columns },
     workgroups,
@@ -21,7 +21,7 @@ export function softmax(engine: Engine, x: Tensor): Tensor {
     if (!context.needs(0)) return;
     engine.dispatch({
       shader: 'normalization/softmax_backward',
-      constants: { LANES: lanes },
+      constants,
       tensors: { y, dy: context.gradient(0), dx: context.target(0) },
       params: { rows, columns },
       workgroups,

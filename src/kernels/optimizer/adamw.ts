@@ -1,9 +1,8 @@
-import { expectShape, gridFor, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
+import { expectShape, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
+import { itemLaunch } from '../elementwise/geometry.js';
 
 /** Floats of a vec4. */
 const VECTOR = 4;
-/** vec4 that one workgroup takes: 64 threads, 4 each. */
-const VECTORS_PER_WORKGROUP = 256;
 
 /** The four arenas of identical layout, what drives the step, and where weight decay ends. */
 export interface AdamWArguments {
@@ -40,7 +39,7 @@ export function adamw(engine: Engine, { params, gradients, m, v, hyper, decayEnd
     shader: 'optimizer/adamw',
     tensors: { gradients, hyper, scale, parameters: params, m, v },
     params: { count, decay_end: vectors('adamw: decayEnd', decayEnd) },
-    workgroups: gridFor(count, VECTORS_PER_WORKGROUP),
+    ...itemLaunch(engine, count),
     flops: 14 * params.size,
     bytes: 28 * params.size,
   });
@@ -94,7 +93,7 @@ export function ema(engine: Engine, { target, online, hyper }: { target: Tensor;
     shader: 'optimizer/ema',
     tensors: { online, tau: hyper, average: target },
     params: { count },
-    workgroups: gridFor(count, VECTORS_PER_WORKGROUP),
+    ...itemLaunch(engine, count),
     flops: 3 * target.size,
     bytes: 12 * target.size,
   });

@@ -1,4 +1,5 @@
 import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import { elementWidth } from '../elementwise/geometry.js';
 import { columnShares, rowsAndColumns } from '../normalization/rows.js';
 
 /**
@@ -27,13 +28,15 @@ export function finishColumnSum(engine: Engine, partial: Tensor, offset: number,
 export function columnSum(engine: Engine, x: Tensor, target?: Tensor): Tensor {
   const { rows, columns } = rowsAndColumns(x);
   const y = target ?? engine.empty([columns]);
-  const shares = columnShares(engine, rows, columns);
+  const { width, constants } = elementWidth(columns);
+  const shares = columnShares(engine, rows, columns / width);
   const partial = engine.empty([shares, columns]);
   engine.dispatch({
     shader: 'reduction/column_sum_partial',
+    constants,
     tensors: { x, partial },
-    params: { rows, columns, shares },
-    workgroups: gridFor(shares * columns),
+    params: { rows, columns: columns / width, shares },
+    workgroups: gridFor((shares * columns) / width),
     flops: x.size,
     bytes: 4 * x.size,
   });

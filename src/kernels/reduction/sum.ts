@@ -1,5 +1,5 @@
 import { expectShape, type Engine, type Tensor } from '../../engine/index.js';
-import { elementwiseGrid } from '../elementwise/geometry.js';
+import { elementwiseLaunch } from '../elementwise/geometry.js';
 
 /** Elements that the single workgroup of the last stage takes without a first stage. */
 const SINGLE_STAGE = 2048;
@@ -93,7 +93,7 @@ export function scaleByScalar(engine: Engine, scalar: Tensor, factor: number, y:
     shader: x ? 'reduction/multiply_scalar' : 'reduction/broadcast_scalar',
     tensors: x ? { scalar, x, y } : { scalar, y },
     params: { count: y.size, factor },
-    workgroups: elementwiseGrid(y.size),
+    ...elementwiseLaunch(engine, y.size),
     flops: y.size,
     bytes: (x ? 8 : 4) * y.size,
   });
