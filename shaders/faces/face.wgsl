@@ -182,6 +182,9 @@ fn skin_main(in: SkinOut) -> @location(0) vec4f {
   // AU 24: the skin bulges above and below the pressed lips.
   relief += groove(p.y + 2.75, vec2f(0.0, 1.0), 0.4, -0.5 * w3.y * window(q.x, -1.0, 2.0, 0.5));
   relief += groove(p.y + 5.9, vec2f(0.0, 1.0), 0.4, -0.5 * w3.y * window(q.x, -1.0, 1.6, 0.5));
+  // AU 23: upright lines run across the lips and the skin next to them.
+  let upright = 0.52 * (fract(q.x / 0.52) - 0.5);
+  relief += groove(upright, vec2f(1.0, 0.0), fine, 0.45 * w2.x * window(p.y, -5.7, -3.0, 0.25) * window(q.x, -1.0, 1.9, 0.3));
   // AU 17: the chin pebbles like a peach stone.
   let chin = w2.z * blob(p, vec2f(0.0, -7.6), vec2f(1.15, 0.8));
   let pebble_scale = min(3.0, 0.5 / pixel);

@@ -43,8 +43,8 @@ const MAX_LOWER_CLOSING = 0.45;
 const MAX_UPPER_CLOSING = 0.3;
 
 /** Share of the lips' height that disappears at intensity 5, and how far they roll in (cm). */
-const LIP_THINNING: Partial<Record<ActionUnit, number>> = { 12: 0.12, 14: 0.12, 23: 0.5, 24: 0.55 };
-const LIP_ROLL: Partial<Record<ActionUnit, number>> = { 23: 0.22, 24: 0.12 };
+const LIP_THINNING: Partial<Record<ActionUnit, number>> = { 12: 0.12, 14: 0.12, 23: 0.42, 24: 0.6 };
+const LIP_ROLL: Partial<Record<ActionUnit, number>> = { 23: 0.12, 24: 0.14 };
 const MAX_THINNING = 0.75;
 
 /** Opening between the lips at the midline at intensity 5: of the upper lip up and of the lower lip down, cm. */

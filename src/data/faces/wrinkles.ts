@@ -23,14 +23,14 @@ const WRINKLES: readonly Wrinkle[] = [
   { name: "lines beside the nose's bridge", by: { 9: 1.1 }, permanent: 0 },
   { name: 'nasolabial fold', by: { 6: 0.2, 9: 0.6, 10: 1, 12: 0.8, 14: 0.25 }, permanent: 0.4 },
   { name: 'dimple', by: { 14: 1.3, 12: 0.15 }, permanent: 0 },
-  { name: 'unused', by: {}, permanent: 0 },
+  { name: 'lines around tightened lips', by: { 23: 1 }, permanent: 0 },
   { name: 'line below the mouth corner', by: { 15: 1.05 }, permanent: 0.25 },
   { name: 'pebbled chin', by: { 17: 1.1, 24: 0.2 }, permanent: 0 },
   { name: 'fold between lip and chin', by: { 15: 0.3, 17: 0.9, 24: 0.25 }, permanent: 0.2 },
-  { name: 'lips rolled in', by: { 23: 0.9 }, permanent: 0 },
-  { name: 'lips pressed', by: { 24: 0.9 }, permanent: 0 },
+  { name: 'lips rolled in', by: { 23: 0.75 }, permanent: 0 },
+  { name: 'lips pressed', by: { 24: 1 }, permanent: 0 },
   { name: 'tight lower lid', by: { 7: 1.1, 6: 0.4 }, permanent: 0.1 },
-  { name: 'unused', by: {}, permanent: 0 },
+  { name: 'not drawn (fills the last vector)', by: {}, permanent: 0 },
 ];
 
 /**
