@@ -27,12 +27,17 @@ const RTLD_NODELETE = 0x1000;
 /** Without it Dawn rounds timestamps to multiples of 65,536 ns, longer than many kernels run. */
 const DEFAULT_FLAGS = ['disable-dawn-features=timestamp_quantization'];
 
+/** Dawn's instance must outlive its adapters and their devices: collected earlier, it takes the process down with it. */
+const instances = new WeakMap<GPUAdapter, GPU>();
+
 async function requestAdapter(flags: readonly string[]): Promise<{ gpu: GPU; adapter: GPUAdapter } | null> {
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
   const gpu = create([...flags]) as GPU;
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  return adapter ? { gpu, adapter } : null;
+  if (!adapter) return null;
+  instances.set(adapter, gpu);
+  return { gpu, adapter };
 }
 
 /**
