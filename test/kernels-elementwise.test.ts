@@ -8,8 +8,8 @@ import { withBothGeometries } from './geometries.js';
 import { expectClose, randomValues, withEngine } from './helpers.js';
 import * as reference from './reference/elementwise.js';
 
-/** One element, a ragged workgroup, exactly one workgroup's share, several dimensions. */
-const SHAPES: readonly (readonly number[])[] = [[1], [67], [256], [3, 5, 7, 11]];
+/** One element, a ragged workgroup, a whole number of them, several dimensions, and enough for the long launch of software adapters. */
+const SHAPES: readonly (readonly number[])[] = [[1], [67], [256], [3, 5, 7, 11], [32771]];
 
 const spread = (count: number, seed: number) => randomValues(count, seed).map((value) => 4 * value);
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, dimension) => product * dimension, 1);

@@ -13,7 +13,7 @@ const input = (shape: readonly number[], seed: number) => ({
 
 test('transpose01 exchanges the first two dimensions, both ways', () =>
   withEngine(async (engine) => {
-    for (const shape of [[2, 3], [5, 7, 4], [1, 9, 3, 2]] as const) {
+    for (const shape of [[2, 3], [5, 7, 4], [1, 9, 3, 2], [33, 40, 32]] as const) {
       await checkGradients({
         engine,
         name: `transpose01 [${shape}]`,
@@ -40,7 +40,7 @@ test('concatLast joins columns and splits the gradient', () =>
 
 test("patchMerge gathers in Swin's order, odd maps zero-padded", () =>
   withEngine(async (engine) => {
-    for (const [batch, height, width, channels] of [[2, 4, 6, 3], [1, 3, 5, 2], [1, 1, 1, 4]] as const) {
+    for (const [batch, height, width, channels] of [[2, 4, 6, 3], [1, 3, 5, 2], [1, 1, 1, 4], [2, 33, 32, 16]] as const) {
       await checkGradients({
         engine,
         name: `patchMerge ${height} x ${width}`,
