@@ -42,7 +42,7 @@ export class Encoder {
     const { engine, config } = this;
     const maps = this.backbone.forward(image);
     const mapOf = (stage: number) => maps.get(stage) as Tensor;
-    const regions = masks && joined(engine, config.poolStages.map((stage, index) => regionPool(engine, mapOf(stage), masks[index])));
+    const regions = masks && joined(engine, config.poolStages.map((stage, index) => regionPool(engine, mapOf(stage), masks[index]).pooled));
     const last = mapOf(config.depths.length - 1);
     const [batch, height, width, channels] = last.shape;
     return { regions, global: meanPool(engine, engine.reshape(last, [batch, height * width, channels])) };
