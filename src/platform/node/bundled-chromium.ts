@@ -13,7 +13,8 @@ import { cacheFolder } from './cache-folder.js';
 
 const PACKAGE = '@sparticuz/chromium';
 
-type Part = 'swiftshader' | 'chromium' | 'al2023' | 'fonts';
+/** 'browser' is Chromium with SwiftShader in the same folder: Chromium looks for its software driver nowhere else. */
+type Part = 'swiftshader' | 'browser' | 'al2023' | 'fonts';
 
 /** True where the package's binaries can run: Linux on x64. */
 export function bundledChromiumRunsHere(): boolean {
@@ -28,10 +29,10 @@ async function unpack(part: Part): Promise<string> {
   const partial = `${target}.${process.pid}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
-  const archive = join(packageFolder, 'bin', part === 'chromium' ? 'chromium.br' : `${part}.tar.br`);
-  const sink =
-    part === 'chromium' ? createWriteStream(join(partial, 'chromium'), { mode: 0o755 }) : extract(partial);
-  await pipeline(createReadStream(archive), createBrotliDecompress(), sink);
+  const decompress = (archive: string, sink: NodeJS.WritableStream) =>
+    pipeline(createReadStream(join(packageFolder, 'bin', archive)), createBrotliDecompress(), sink);
+  await decompress(`${part === 'browser' ? 'swiftshader' : part}.tar.br`, extract(partial));
+  if (part === 'browser') await decompress('chromium.br', createWriteStream(join(partial, 'chromium'), { mode: 0o755 }));
   try {
     renameSync(partial, target);
   } catch (error) {
@@ -51,7 +52,7 @@ export async function unpackSwiftShader(): Promise<{ icdFile: string; loader: st
 /** Path of the unpacked headless Chromium and the environment it must be started with. */
 export async function unpackChromium(): Promise<{ executable: string; env: Record<string, string> }> {
   const [browser, libraries, fonts, graphics] = await Promise.all([
-    unpack('chromium'),
+    unpack('browser'),
     unpack('al2023'),
     unpack('fonts'),
     unpackSwiftShader(),

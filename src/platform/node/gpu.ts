@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import { isSoftwareAdapter } from '../../engine/device.js';
 import { DeviceError } from '../../engine/errors.js';
 import { bundledChromiumRunsHere, unpackSwiftShader } from './bundled-chromium.js';
+import { paceWaits } from './paced-waits.js';
 
 export interface NodeGpu {
   gpu: GPU;
@@ -37,6 +38,7 @@ async function requestAdapter(flags: readonly string[]): Promise<{ gpu: GPU; ada
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) return null;
   instances.set(adapter, gpu);
+  if (isSoftwareAdapter(adapter)) paceWaits(globals as Parameters<typeof paceWaits>[0]);
   return { gpu, adapter };
 }
 
