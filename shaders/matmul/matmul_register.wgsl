@@ -10,7 +10,8 @@
 // four scalar loads with their bounds checks (reading 4 values together shares one check). Neighbouring lanes
 // take neighbouring rows of the result, so a GPU would rather have matmul_workgroup.wgsl, which loads coalesced.
 //
-// Dispatch: x = ceil(m / (8 WIDTH)), y = ceil(n / COLUMNS), z = problems * splits.
+// Dispatch: workgroups of 4 lanes, so that a result of 32 rows keeps all of them busy; x = ceil(m / 32),
+// y = ceil(n / 32) or ceil(n / 16), z = problems * splits.
 
 // op(a) = transpose of a: a is stored [k, m]. Otherwise [m, k]. Likewise b: [n, k], otherwise [k, n].
 const TRANSPOSE_A: bool = false;
@@ -19,8 +20,6 @@ const TRANSPOSE_B: bool = false;
 const TAIL: bool = false;
 // Columns of a tile: 32 (true) or 16 (false).
 const WIDE: bool = true;
-// Lanes of a workgroup; each owns 8 rows.
-const WIDTH: u32 = 16u;
 // The parts of the epilogue. PREACTIVATION also stores op(a) op(b) + bias, for the backward pass of GELU.
 const BIAS: bool = false;
 const GELU: bool = false;
@@ -121,11 +120,13 @@ fn first_sums(group: u32) -> mat4x4<f32> {
   return mat4x4<f32>(start, start, start, start);
 }
 
-fn store(z: u32, row: u32, group: u32, sum: vec4<f32>) {
+// Stores four columns of one row. (The names differ from the callers' because wgsl_reflect's interpreter lets the
+// parameters of a function without a result overwrite the caller's variables of the same name.)
+fn store(output: u32, line: u32, columnGroup: u32, sum: vec4<f32>) {
   let n4 = params.n / 4u;
-  if ((row < params.m) & (group < n4)) {
+  if ((line < params.m) & (columnGroup < n4)) {
     var value = sum;
-    let at = z * (params.strideY / 4u) + row * n4 + group;
+    let at = output * (params.strideY / 4u) + line * n4 + columnGroup;
     if (PREACTIVATION) {
       preactivation[at] = value;
     }
@@ -139,14 +140,24 @@ fn store(z: u32, row: u32, group: u32, sum: vec4<f32>) {
   }
 }
 
-fn store_block(z: u32, row: u32, group: u32, sums: mat4x4<f32>) {
-  store(z, row, group, sums[0]);
-  store(z, row + 1u, group, sums[1]);
-  store(z, row + 2u, group, sums[2]);
-  store(z, row + 3u, group, sums[3]);
+fn store_block(place: u32, top: u32, fourth: u32, sums: mat4x4<f32>) {
+  store(place, top, fourth, sums[0]);
+  store(place, top + 1u, fourth, sums[1]);
+  store(place, top + 2u, fourth, sums[2]);
+  store(place, top + 3u, fourth, sums[3]);
 }
 
-@compute @workgroup_size(WIDTH)
+// sums + (columns of op(b)) (rows of op(a)), 4 x 4 x 4 multiply-adds.
+fn multiply_add(columns: mat4x4<f32>, rows: mat4x4<f32>, sums: mat4x4<f32>) -> mat4x4<f32> {
+  return mat4x4<f32>(
+    sums[0] + columns * rows[0],
+    sums[1] + columns * rows[1],
+    sums[2] + columns * rows[2],
+    sums[3] + columns * rows[3],
+  );
+}
+
+@compute @workgroup_size(4)
 fn main(
   @builtin(local_invocation_index) index: u32,
   @builtin(workgroup_id) tile: vec3<u32>,
@@ -156,7 +167,7 @@ fn main(
   let start = z / params.problems * params.splitLength;
   let end = min(start + params.splitLength, params.k);
 
-  let row = (tile.x * WIDTH + index) * 8u;
+  let row = (tile.x * 4u + index) * 8u;
   let group = tile.y * select(4u, 8u, WIDE);
   let rows0 = row_bases(problem, row);
   let rows1 = row_bases(problem, row + 4u);
@@ -184,31 +195,36 @@ fn main(
   for (var k = start; k < end; k += 4u) {
     let a0 = load_a(rows0, k);
     let a1 = load_a(rows1, k);
-    let b0 = load_b(columns0, k); upper0 += b0 * a0; lower0 += b0 * a1;
-    let b1 = load_b(columns1, k); upper1 += b1 * a0; lower1 += b1 * a1;
-    let b2 = load_b(columns2, k); upper2 += b2 * a0; lower2 += b2 * a1;
-    let b3 = load_b(columns3, k); upper3 += b3 * a0; lower3 += b3 * a1;
+    let b0 = load_b(columns0, k); upper0 = multiply_add(b0, a0, upper0); lower0 = multiply_add(b0, a1, lower0);
+    let b1 = load_b(columns1, k); upper1 = multiply_add(b1, a0, upper1); lower1 = multiply_add(b1, a1, lower1);
+    let b2 = load_b(columns2, k); upper2 = multiply_add(b2, a0, upper2); lower2 = multiply_add(b2, a1, lower2);
+    let b3 = load_b(columns3, k); upper3 = multiply_add(b3, a0, upper3); lower3 = multiply_add(b3, a1, lower3);
     if (WIDE) {
-      let b4 = load_b(columns4, k); upper4 += b4 * a0; lower4 += b4 * a1;
-      let b5 = load_b(columns5, k); upper5 += b5 * a0; lower5 += b5 * a1;
-      let b6 = load_b(columns6, k); upper6 += b6 * a0; lower6 += b6 * a1;
-      let b7 = load_b(columns7, k); upper7 += b7 * a0; lower7 += b7 * a1;
+      let b4 = load_b(columns4, k); upper4 = multiply_add(b4, a0, upper4); lower4 = multiply_add(b4, a1, lower4);
+      let b5 = load_b(columns5, k); upper5 = multiply_add(b5, a0, upper5); lower5 = multiply_add(b5, a1, lower5);
+      let b6 = load_b(columns6, k); upper6 = multiply_add(b6, a0, upper6); lower6 = multiply_add(b6, a1, lower6);
+      let b7 = load_b(columns7, k); upper7 = multiply_add(b7, a0, upper7); lower7 = multiply_add(b7, a1, lower7);
     }
     if (ROW_SUMS) {
-      sums0 += vec4<f32>(1.0) * a0;
-      sums1 += vec4<f32>(1.0) * a1;
+      sums0 += transpose(a0) * vec4<f32>(1.0);
+      sums1 += transpose(a1) * vec4<f32>(1.0);
     }
   }
 
-  store_block(z, row, group, upper0); store_block(z, row + 4u, group, lower0);
-  store_block(z, row, group + 1u, upper1); store_block(z, row + 4u, group + 1u, lower1);
-  store_block(z, row, group + 2u, upper2); store_block(z, row + 4u, group + 2u, lower2);
-  store_block(z, row, group + 3u, upper3); store_block(z, row + 4u, group + 3u, lower3);
-  if (WIDE) {
-    store_block(z, row, group + 4u, upper4); store_block(z, row + 4u, group + 4u, lower4);
-    store_block(z, row, group + 5u, upper5); store_block(z, row + 4u, group + 5u, lower5);
-    store_block(z, row, group + 6u, upper6); store_block(z, row + 4u, group + 6u, lower6);
-    store_block(z, row, group + 7u, upper7); store_block(z, row + 4u, group + 7u, lower7);
+  // The blocks move up one place per turn, so that the code of the epilogue exists once: unrolled it would be most
+  // of the program, and compile three times as long.
+  for (var j = 0u; j < select(4u, 8u, WIDE); j += 1u) {
+    store_block(z, row, group + j, upper0);
+    store_block(z, row + 4u, group + j, lower0);
+    upper0 = upper1; lower0 = lower1;
+    upper1 = upper2; lower1 = lower2;
+    upper2 = upper3; lower2 = lower3;
+    if (WIDE) {
+      upper3 = upper4; lower3 = lower4;
+      upper4 = upper5; lower4 = lower5;
+      upper5 = upper6; lower5 = lower6;
+      upper6 = upper7; lower6 = lower7;
+    }
   }
   if (ROW_SUMS && group == 0u) {
     let behind = z * (params.strideY / 4u) + params.m * params.n / 4u + row / 4u;

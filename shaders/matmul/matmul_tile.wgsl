@@ -49,14 +49,16 @@ fn gelu(x: f32) -> f32 {
   return x * select(tail, 1.0 - tail, x >= 0.0);
 }
 
-fn store(z: u32, row: u32, column: u32, sum: f32) {
-  if (row >= params.m || column >= params.n) {
+// (The names differ from the callers' because wgsl_reflect's interpreter lets the parameters of a function without a
+// result overwrite the caller's variables of the same name.)
+fn store(output: u32, line: u32, place: u32, sum: f32) {
+  if (line >= params.m || place >= params.n) {
     return;
   }
   var value = sum;
-  let at = z * params.strideY + row * params.n + column;
+  let at = output * params.strideY + line * params.n + place;
   if (BIAS) {
-    value += bias[column];
+    value += bias[place];
   }
   if (PREACTIVATION) {
     preactivation[at] = value;
@@ -70,11 +72,11 @@ fn store(z: u32, row: u32, column: u32, sum: f32) {
   y[at] = value;
 }
 
-fn store4(z: u32, row: u32, column: u32, sums: vec4<f32>) {
-  store(z, row, column, sums.x);
-  store(z, row, column + 1u, sums.y);
-  store(z, row, column + 2u, sums.z);
-  store(z, row, column + 3u, sums.w);
+fn store4(result: u32, top: u32, left: u32, sums: vec4<f32>) {
+  store(result, top, left, sums.x);
+  store(result, top, left + 1u, sums.y);
+  store(result, top, left + 2u, sums.z);
+  store(result, top, left + 3u, sums.w);
 }
 
 @compute @workgroup_size(8, 8)
@@ -100,14 +102,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var k = start; k < end; k += 1u) {
     let atA = rows + k * stepA;
     let atB = columns + k * stepB;
-    let left = vec4<f32>(a[atA.x], a[atA.y], a[atA.z], a[atA.w]);
-    let right = vec4<f32>(b[atB.x], b[atB.y], b[atB.z], b[atB.w]);
-    sums0 += left.x * right;
-    sums1 += left.y * right;
-    sums2 += left.z * right;
-    sums3 += left.w * right;
+    let factors = vec4<f32>(a[atA.x], a[atA.y], a[atA.z], a[atA.w]);
+    let terms = vec4<f32>(b[atB.x], b[atB.y], b[atB.z], b[atB.w]);
+    sums0 += factors.x * terms;
+    sums1 += factors.y * terms;
+    sums2 += factors.z * terms;
+    sums3 += factors.w * terms;
     if (ROW_SUMS) {
-      rowSums += left;
+      rowSums += factors;
     }
   }
 

@@ -74,14 +74,16 @@ fn element_b(base: u32, k: u32, column: u32, end: u32) -> f32 {
   return b[base + select(k * params.n + column, column * params.k + k, TRANSPOSE_B)];
 }
 
-fn store(z: u32, row: u32, column: u32, sum: f32) {
-  if (row >= params.m || column >= params.n) {
+// (The names differ from the callers' because wgsl_reflect's interpreter lets the parameters of a function without a
+// result overwrite the caller's variables of the same name.)
+fn store(output: u32, line: u32, place: u32, sum: f32) {
+  if (line >= params.m || place >= params.n) {
     return;
   }
   var value = sum;
-  let at = z * params.strideY + row * params.n + column;
+  let at = output * params.strideY + line * params.n + place;
   if (BIAS) {
-    value += bias[column];
+    value += bias[place];
   }
   if (PREACTIVATION) {
     preactivation[at] = value;
@@ -95,11 +97,11 @@ fn store(z: u32, row: u32, column: u32, sum: f32) {
   y[at] = value;
 }
 
-fn store4(z: u32, row: u32, column: u32, sums: vec4<f32>) {
-  store(z, row, column, sums.x);
-  store(z, row, column + 1u, sums.y);
-  store(z, row, column + 2u, sums.z);
-  store(z, row, column + 3u, sums.w);
+fn store4(result: u32, top: u32, left: u32, sums: vec4<f32>) {
+  store(result, top, left, sums.x);
+  store(result, top, left + 1u, sums.y);
+  store(result, top, left + 2u, sums.z);
+  store(result, top, left + 3u, sums.w);
 }
 
 @compute @workgroup_size(128)

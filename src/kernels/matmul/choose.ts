@@ -70,14 +70,12 @@ export function chooseMatmul(device: MatmulDevice, problem: MatmulProblem): Matm
 }
 
 /** Rows and columns of the result per workgroup, and the constants that set them. */
-function tiling(variant: MatmulVariant, { m, n, k }: MatmulProblem): { rows: number; columns: number; constants: MatmulPlan['constants']; rowsInX: boolean } {
+function tiling(variant: MatmulVariant, { n, k }: MatmulProblem): { rows: number; columns: number; constants: MatmulPlan['constants']; rowsInX: boolean } {
   if (variant === 'naive') return { rows: 8, columns: 8, constants: {}, rowsInX: false };
   if (variant === 'tile') return { rows: 32, columns: 32, constants: {}, rowsInX: false };
   if (variant === 'workgroup') return { rows: 64, columns: 64, constants: {}, rowsInX: false };
-  // Long workgroups cost less to start; a result of few rows (a weight's gradient) would leave their lanes idle.
-  const WIDTH = m >= 512 ? 16 : 4;
   const WIDE = n > 16;
-  return { rows: 8 * WIDTH, columns: WIDE ? 32 : 16, constants: { WIDTH, WIDE, TAIL: k % 4 !== 0 }, rowsInX: true };
+  return { rows: 32, columns: WIDE ? 32 : 16, constants: { WIDE, TAIL: k % 4 !== 0 }, rowsInX: true };
 }
 
 /**
