@@ -66,7 +66,7 @@ export async function trainSupervised(
     const indices = engine.zeros([batch], 'u32', 'face numbers');
     const key = engine.zeros([2], 'u32', 'random key');
     const hyper = engine.zeros([8], 'f32', 'optimiser scalars');
-    const targets = engine.zeros([batch, aus], 'f32', 'labels');
+    const targets = engine.zeros([batch, aus], 'u32', 'labels');
     const moments = [engine.zeros([layout.size]), engine.zeros([layout.size])];
     const weights = engine.tensor(positiveWeights(faces), [aus]);
     const captured: Captured = {
@@ -105,7 +105,7 @@ export async function trainSupervised(
       engine.write(key, Uint32Array.of(seed, step));
       const rate = learningRateAt(step, steps, preset.supervisedLearningRate, warmup);
       engine.write(hyper, [rate, beta1, beta2, epsilon, weightDecay, 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1), 0]);
-      engine.write(captured.targets, Float32Array.from({ length: batch * aus }, (_, at) => faces.labels[chosen[Math.floor(at / aus)] * aus + (at % aus)]));
+      engine.write(captured.targets, Uint32Array.from({ length: batch * aus }, (_, at) => faces.labels[chosen[Math.floor(at / aus)] * aus + (at % aus)]));
       captured.step.run();
       const [loss] = await engine.read(captured.step.outputs.loss);
       if (!Number.isFinite(loss)) throw new DeviceError(`Supervised training stopped at step ${step + 1}: the loss is ${loss}.`);
