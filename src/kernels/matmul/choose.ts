@@ -55,9 +55,21 @@ export function fitsVectors({ m, n, k, transposeA, transposeB, rowSums }: Matmul
 /**
  * The fastest variant for a problem.
  *
- * Measured 2026-11-23, SwiftShader (Subzero, 4 lanes) from Chromium 153 in Dawn for Node, 2 cores of an AMD EPYC,
- * 512 x 512 x 512 in GFLOP/s, one process, alternating, best of 4 to 5: naive 0.25, workgroup 1.5, tile 1.7,
- * register 6.1, quad 8.7. 8192 x 96 x 32: register 4.5, quad 5.8. Gradient 96 x 32 over 8192 rows: register 6.1, quad 7.8.
+ * Measured 2026-11-23 on SwiftShader (Subzero, 4 lanes) of Chromium 153, Dawn for Node 0.6.2, 2 cores of an AMD EPYC,
+ * bounds checks on; GFLOP/s, best of 3 to 7, variants alternating in one process, reckoned from processor time
+ * because the machine was shared (512³ and 8192 x 96 x 32 were confirmed by the clock on an idle machine):
+ *
+ *   m x n x k                naive  workgroup  tile  register  quad
+ *   512 x 512 x 512           0.3      1.6      1.7    6.1      8.7
+ *   8192 x 96 x 32                              1.4    4.4      5.7
+ *   8192 x 128 x 32                                    3.8      5.0
+ *   8192 x 32 x 128                                    4.7      6.8
+ *   8192 x 192 x 64                                    4.9      6.6
+ *   8192 x 64 x 256                                    6.1      7.7
+ *   96 x 32 x 8192, 22 splits                          4.6      6.8
+ *   256 x 64 x 8192, 4 splits                          5.8      8.7
+ *   24 of 64 x 64 x 128                                3.7      5.0
+ *
  * No GPU was at hand: there the staged variant is chosen by design, not by measurement, and only results that are
  * too small to fill its 64 x 64 tile go to the 4 x 4 tile.
  */
