@@ -1,0 +1,90 @@
+/** The collapse measures: a number, a small line and a sentence each. */
+import { cssValue, h, onColourScheme } from '../../shared/dom.js';
+import { formatMeasure } from '../../shared/format.js';
+import type { TimedMetrics } from '../protocol.js';
+import { chartColours, makeChart, oncePerFrame } from './charts.js';
+
+const MEASURES: readonly { readonly key: string; readonly name: string; readonly meaning: string }[] = [
+  { key: 'featureStd', name: 'Feature spread', meaning: 'Standard deviation of the features. Near 0, all faces look the same to the model.' },
+  { key: 'effectiveRank', name: 'Effective rank', meaning: 'How many directions the features use. Near 1, they have collapsed to a line.' },
+  { key: 'planEntropy', name: 'Plan entropy', meaning: 'Of the transport between regions. At 1, every region is matched with every other.' },
+  { key: 'marginalResidual', name: 'Marginal residual', meaning: 'What the transport has yet to balance. Small means that it converged.' },
+  { key: 'gradientNorm', name: 'Gradient norm', meaning: 'Before clipping. A sudden jump announces trouble.' },
+];
+
+class Measure {
+  private readonly points: [number, number][] = [];
+  private readonly value = h('output', {}, '–');
+  private readonly chart;
+  private readonly draw = oncePerFrame(() => this.drawNow());
+  private steps = 1;
+
+  constructor(
+    parent: HTMLElement,
+    readonly key: string,
+    name: string,
+    meaning: string,
+  ) {
+    const spark = h('div', { class: 'spark', 'aria-hidden': 'true' });
+    // A live region for each step would never be silent: the value is there to be read, not announced.
+    this.value.setAttribute('aria-live', 'off');
+    parent.append(h('div', { class: 'measure' }, h('h3', {}, name), this.value, spark, h('p', {}, meaning)));
+    this.chart = makeChart(spark);
+    onColourScheme(this.draw);
+  }
+
+  clear(steps: number): void {
+    this.steps = steps;
+    this.points.length = 0;
+    this.value.textContent = '–';
+    this.draw();
+  }
+
+  add(step: number, value: number | undefined): void {
+    if (value === undefined) return;
+    this.points.push([step, value]);
+    this.value.textContent = formatMeasure(value);
+    this.draw();
+  }
+
+  private drawNow(): void {
+    this.chart.setOption(
+      {
+        animation: false,
+        grid: { left: 2, right: 2, top: 6, bottom: 3 },
+        xAxis: { type: 'value', show: true, min: 1, max: Math.max(2, this.steps), axisLabel: { show: false }, axisTick: { show: false }, splitLine: { show: false }, axisLine: { lineStyle: { color: chartColours().line }, onZero: false } },
+        yAxis: { type: 'value', show: false, scale: true },
+        series: [
+          {
+            type: 'line',
+            data: this.points,
+            silent: true,
+            showSymbol: this.points.length === 1,
+            symbolSize: 4,
+            sampling: 'lttb',
+            lineStyle: { width: 1.75, color: cssValue('--accent') },
+            itemStyle: { color: cssValue('--accent') },
+          },
+        ],
+      },
+      { notMerge: true },
+    );
+  }
+}
+
+export class MeasurePanel {
+  private readonly measures: readonly Measure[];
+
+  constructor(parent: HTMLElement) {
+    this.measures = MEASURES.map(({ key, name, meaning }) => new Measure(parent, key, name, meaning));
+  }
+
+  /** Empties all lines for a run of so many steps. */
+  clear(steps: number): void {
+    for (const measure of this.measures) measure.clear(steps);
+  }
+
+  add({ step, collapse }: TimedMetrics): void {
+    for (const measure of this.measures) measure.add(step, collapse[measure.key]);
+  }
+}
