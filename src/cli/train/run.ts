@@ -5,7 +5,6 @@ import { encodeSnapshot, type TrainingSnapshot } from '../../model/checkpoint/tr
 import { runExperiment, type ExperimentHooks, type ExperimentResult, type Phase } from '../../model/experiment.js';
 import { PRESETS } from '../../model/presets.js';
 import type { SelfSupervisedTrainer, StepMetrics } from '../../model/trainer.js';
-import { renderReport } from '../../report/html.js';
 import { renderF1Table } from '../../report/table.js';
 import type { TransportPlan } from '../../report/types.js';
 import { openDevice } from '../device.js';
@@ -70,6 +69,7 @@ class TrainingRun {
       if (source.kind === 'synthetic') {
         data = await syntheticData(engine, source.statistics, settings, progress, () => this.interrupt.check(() => 'Stopped before training; nothing was written.'));
       }
+      progress.say('Compiling the kernels ...');
       const result = await this.train(engine, data as TrainingData);
       await this.report(engine, data as TrainingData, result);
     } catch (error) {
@@ -204,6 +204,8 @@ class TrainingRun {
 
   private async page(engine: Engine, data: TrainingData, summary: WrittenSummary): Promise<string> {
     const { settings, folder, plans } = this;
+    // Not at the start: the chart library takes half a second, which every refused option would wait for.
+    const { renderReport } = await import('../../report/html.js');
     // Person 0 stands among the training people; the sheet shows what the labels mean, not what was learned.
     const auTiles = settings.source.kind === 'synthetic' ? await actionUnitTiles(engine, 0) : null;
     return renderReport({
