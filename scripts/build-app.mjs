@@ -1,7 +1,7 @@
 // Builds the app for Chrome: each page and its Worker are bundled from src/app into dist/app, with their HTML and CSS.
 // `zygo serve` calls it before it serves; run `npm run build` first, which gathers the shaders.
 import { build } from 'esbuild';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,7 +13,6 @@ export async function buildApp(folder = join(root, 'dist/app')) {
   const pages = readdirSync(source, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && existsSync(join(source, entry.name, 'index.html')))
     .map((entry) => entry.name);
-  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const entryPoints = pages.flatMap((page) => ['page.ts', 'worker.ts'].map((name) => join(source, page, name)).filter(existsSync));
   await build({

@@ -50,7 +50,7 @@ export async function openApp(options: ChromeOptions): Promise<AppInChrome> {
 export async function withPage(browser: Browser, body: (page: Page) => Promise<void>, { clean = true } = {}): Promise<void> {
   const context = await browser.newContext({ acceptDownloads: true });
   const page = await context.newPage();
-  page.setDefaultTimeout(180_000);
+  page.setDefaultTimeout(300_000);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (clean && (message.type() === 'error' || message.type() === 'warning')) complaints.push(`${message.type()}: ${message.text()}`);

@@ -6,7 +6,7 @@ import { chartColours, makeChart, oncePerFrame } from './charts.js';
 
 /** Lines in drawing order; the dash, in pixels, tells them apart without colour. */
 const LINES: readonly { readonly key: string; readonly name: string; readonly dash: readonly number[] }[] = [
-  { key: 'total', name: 'Total, weighted', dash: [] },
+  { key: 'total', name: 'Total', dash: [] },
   { key: 'global', name: 'Global', dash: [8, 3] },
   { key: 'region', name: 'Region', dash: [2, 3] },
   { key: 'contrast', name: 'Contrast', dash: [10, 3, 2, 3] },
