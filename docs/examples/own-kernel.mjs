@@ -77,10 +77,10 @@ const step = await engine
   })
   .prepare();
 
-for (let t = 1; t <= 400; t++) {
+for (let t = 1; t <= 200; t++) {
   engine.write(hyper, adamwHyper(t, { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }));
   step.run();
-  if (t === 1 || t % 100 === 0) console.log(`step ${t}: loss ${(await engine.read(step.outputs.loss))[0].toFixed(4)}`);
+  if (t === 1 || t % 50 === 0) console.log(`step ${t}: loss ${(await engine.read(step.outputs.loss))[0].toFixed(4)}`);
 }
 step.destroy();
 engine.destroy();
