@@ -12,8 +12,8 @@
 //
 // Dispatch: LANES invocations own one (window, head) pair, SLOTS pairs share a workgroup (so that a small window
 // still fills a GPU's subgroups). The pair's score rows are worked on in blocks of ROWS rows that fit workgroup
-// memory; one task is a 4 x 4 tile of scores, or 4 rows by one element of output: 16 multiply-adds for 8 loads,
-// which matters on a software adapter, where loads cost most. Workgroups spill from x into y.
+// memory; one task is a 4 x 4 tile of scores, or 4 rows by one element of output, so that each load serves several
+// multiply-adds. Workgroups spill from x into y. Software adapters run window_attention_direct.wgsl instead.
 
 alias element = vec4<f32>;
 const WIDTH: u32 = 4u;

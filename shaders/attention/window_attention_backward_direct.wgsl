@@ -52,36 +52,36 @@ fn inner(a: element, b: element) -> f32 {
   return dot(vec4<f32>(a), vec4<f32>(b)) * (f32(WIDTH) * 0.25);
 }
 
-fn fetch(place: i32, offset: u32) -> element {
+// Parameters travel as arguments: a software adapter loads a uniform from memory wherever it is named.
+fn fetch(place: i32, row_elements: u32, offset: u32) -> element {
   if (PADDED) {
     if (place < 0) {
       return pad[offset];
     }
   }
-  return qkv[u32(place) * (3u * params.heads * VECTORS) + offset];
+  return qkv[u32(place) * row_elements + offset];
 }
 
-fn store(place: i32, offset: u32, value: element) {
+fn store(place: i32, row_elements: u32, offset: u32, value: element) {
   if (PADDED) {
     if (place < 0) {
-      dpad[u32(-1 - place) * (3u * params.heads * VECTORS) + offset] = value;
+      dpad[u32(-1 - place) * row_elements + offset] = value;
       return;
     }
   }
-  dqkv[u32(place) * (3u * params.heads * VECTORS) + offset] = value;
+  dqkv[u32(place) * row_elements + offset] = value;
 }
 
-// Slice of an axis that a rolled coordinate falls into: one slice where the axis is not shifted.
-fn slice_of(position: u32, length: u32, shift: u32) -> u32 {
-  if (shift == 0u || position + WINDOW < length) {
-    return 0u;
-  }
-  return select(2u, 1u, position + shift < length);
+// Slices of an axis that rolled coordinates fall into: one slice where the axis is not shifted.
+fn slices_of(position: vec4<u32>, length: u32, shift: u32) -> vec4<u32> {
+  let after = select(vec4<u32>(2u), vec4<u32>(1u), position + vec4<u32>(shift) < vec4<u32>(length));
+  let first = (position + vec4<u32>(WINDOW) < vec4<u32>(length)) | vec4<bool>(shift == 0u);
+  return select(after, vec4<u32>(), first);
 }
 
-fn logit(product: f32, query: i32, key: i32, head: u32) -> f32 {
+fn logit(product: f32, query: i32, key: i32, heads: u32, head: u32) -> f32 {
   let relative = u32((query & 65535) - (key & 65535) + CENTRE);
-  let biased = product * params.scale + table[relative * params.heads + head];
+  let biased = product + table[relative * heads + head];
   if (SHIFTED) {
     return select(biased - 100.0, biased, (query >> 16u) == (key >> 16u));
   }
@@ -107,16 +107,16 @@ fn places_of(token: vec4<u32>, window_y: u32, window_x: u32, image: u32) -> vec4
   return select(vec4<i32>(-1) - vec4<i32>(padding), place, (row < height) & (column < width));
 }
 
-// Region * 65536 + position code of the bias lookup.
-fn code_of(token: u32, window_y: u32, window_x: u32) -> i32 {
-  let token_y = token / WINDOW;
-  let token_x = token % WINDOW;
-  var region = 0u;
+// Region * 65536 + position code of the bias lookup, of the four tokens of a tile.
+fn codes_of(token: vec4<u32>, window_y: u32, window_x: u32) -> vec4<i32> {
+  let token_y = token / vec4<u32>(WINDOW);
+  let token_x = token - token_y * WINDOW;
+  var region = vec4<u32>();
   if (SHIFTED) {
-    region = slice_of(window_y * WINDOW + token_y, params.windows_y * WINDOW, params.shift_y) * 3u +
-      slice_of(window_x * WINDOW + token_x, params.windows_x * WINDOW, params.shift_x);
+    region = slices_of(vec4<u32>(window_y * WINDOW) + token_y, params.windows_y * WINDOW, params.shift_y) * 3u +
+      slices_of(vec4<u32>(window_x * WINDOW) + token_x, params.windows_x * WINDOW, params.shift_x);
   }
-  return i32(region * 65536u + token_y * SPAN + token_x);
+  return vec4<i32>(region * 65536u + token_y * SPAN + token_x);
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -125,20 +125,24 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (pair >= params.groups * params.heads) {
     return;
   }
-  let head = pair % params.heads;
-  let group = pair / params.heads;
+  let heads = params.heads;
+  let scale = params.scale;
+  let head = pair % heads;
+  let group = pair / heads;
   let windows = params.windows_y * params.windows_x;
-  let row_elements = 3u * params.heads * VECTORS;
-  let y_elements = params.heads * VECTORS;
+  let row_elements = 3u * heads * VECTORS;
+  let y_elements = heads * VECTORS;
   let pixels = params.height * params.width;
   let query_at = head * VECTORS;
-  let key_at = (params.heads + head) * VECTORS;
-  let value_at = (2u * params.heads + head) * VECTORS;
+  let key_at = (heads + head) * VECTORS;
+  let value_at = (2u * heads + head) * VECTORS;
   let four = vec4<u32>(0u, 1u, 2u, 3u);
   let last = vec4<u32>(TOKENS - 1u);
   let first_window = group * params.windows_per_group;
   let end_window = min(first_window + params.windows_per_group, params.images * windows);
   var table_sums: array<f32, ENTRIES>;
+  var places: array<vec4<i32>, TILES>;
+  var codes: array<vec4<i32>, TILES>;
   // Entry (row_tile * TILES + key_tile) * 4 + q: query q of the row tile with the four keys of the key tile.
   var p: array<vec4<f32>, TILES * TILES * 4u>;
   var ds: array<vec4<f32>, TILES * TILES * 4u>;
@@ -148,34 +152,37 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let window_y = (window % windows) / params.windows_x;
     let window_x = window % params.windows_x;
 
+    for (var tile = 0u; tile < TILES; tile++) {
+      let token = min(vec4<u32>(tile * 4u) + four, last);
+      places[tile] = places_of(token, window_y, window_x, image);
+      codes[tile] = codes_of(token, window_y, window_x);
+    }
+
     for (var row_tile = 0u; row_tile < TILES; row_tile++) {
       let token = vec4<u32>(row_tile * 4u) + four;
-      let row_token = min(token, last);
-      let row_place = places_of(row_token, window_y, window_x, image);
-      let code_q = vec4<i32>(code_of(row_token.x, window_y, window_x), code_of(row_token.y, window_y, window_x),
-        code_of(row_token.z, window_y, window_x), code_of(row_token.w, window_y, window_x));
+      let row_place = places[row_tile];
+      let code_q = codes[row_tile];
       // Nothing flows from rows that are padding (their output is cropped) or past the last token.
       let kept = (token <= last) & (row_place >= vec4<i32>());
       let pixel = vec4<u32>(max(row_place, vec4<i32>()));
       let query = pixel * row_elements + vec4<u32>(query_at);
       let grad = pixel * y_elements + vec4<u32>(query_at);
-      let lse_at = pixel + vec4<u32>((image * params.heads + head) * pixels - image * pixels);
+      let lse_at = pixel + vec4<u32>((image * heads + head) * pixels - image * pixels);
       let row_lse = vec4<f32>(lse[lse_at.x], lse[lse_at.y], lse[lse_at.z], lse[lse_at.w]);
       var row_sums = vec4<f32>();
 
       for (var key_tile = 0u; key_tile < TILES; key_tile++) {
         let key = vec4<u32>(key_tile * 4u) + four;
-        let key_token = min(key, last);
-        let place = places_of(key_token, window_y, window_x, image);
+        let place = places[key_tile];
         var s0 = vec4<f32>();
         var s1 = vec4<f32>();
         var s2 = vec4<f32>();
         var s3 = vec4<f32>();
         for (var c = 0u; c < VECTORS; c++) {
-          let key0 = fetch(place.x, key_at + c);
-          let key1 = fetch(place.y, key_at + c);
-          let key2 = fetch(place.z, key_at + c);
-          let key3 = fetch(place.w, key_at + c);
+          let key0 = fetch(place.x, row_elements, key_at + c);
+          let key1 = fetch(place.y, row_elements, key_at + c);
+          let key2 = fetch(place.z, row_elements, key_at + c);
+          let key3 = fetch(place.w, row_elements, key_at + c);
           let q0 = qkv[query.x + c];
           s0 += vec4<f32>(inner(q0, key0), inner(q0, key1), inner(q0, key2), inner(q0, key3));
           let q1 = qkv[query.y + c];
@@ -190,10 +197,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         var d2 = vec4<f32>();
         var d3 = vec4<f32>();
         for (var c = 0u; c < VECTORS; c++) {
-          let value0 = fetch(place.x, value_at + c);
-          let value1 = fetch(place.y, value_at + c);
-          let value2 = fetch(place.z, value_at + c);
-          let value3 = fetch(place.w, value_at + c);
+          let value0 = fetch(place.x, row_elements, value_at + c);
+          let value1 = fetch(place.y, row_elements, value_at + c);
+          let value2 = fetch(place.z, row_elements, value_at + c);
+          let value3 = fetch(place.w, row_elements, value_at + c);
           let g0 = dy[grad.x + c];
           d0 += vec4<f32>(inner(g0, value0), inner(g0, value1), inner(g0, value2), inner(g0, value3));
           let g1 = dy[grad.y + c];
@@ -203,22 +210,25 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
           let g3 = dy[grad.w + c];
           d3 += vec4<f32>(inner(g3, value0), inner(g3, value1), inner(g3, value2), inner(g3, value3));
         }
-        let code_k = vec4<i32>(code_of(key_token.x, window_y, window_x), code_of(key_token.y, window_y, window_x),
-          code_of(key_token.z, window_y, window_x), code_of(key_token.w, window_y, window_x));
+        s0 *= scale;
+        s1 *= scale;
+        s2 *= scale;
+        s3 *= scale;
+        let code_k = codes[key_tile];
         // Nor does anything flow to keys past the last token.
         let is_key = key <= last;
         let none = vec4<f32>();
-        let logits0 = vec4<f32>(logit(s0.x, code_q.x, code_k.x, head), logit(s0.y, code_q.x, code_k.y, head),
-          logit(s0.z, code_q.x, code_k.z, head), logit(s0.w, code_q.x, code_k.w, head));
+        let logits0 = vec4<f32>(logit(s0.x, code_q.x, code_k.x, heads, head), logit(s0.y, code_q.x, code_k.y, heads, head),
+          logit(s0.z, code_q.x, code_k.z, heads, head), logit(s0.w, code_q.x, code_k.w, heads, head));
         let p0 = select(none, exp(logits0 - vec4<f32>(row_lse.x)), is_key & vec4<bool>(kept.x));
-        let logits1 = vec4<f32>(logit(s1.x, code_q.y, code_k.x, head), logit(s1.y, code_q.y, code_k.y, head),
-          logit(s1.z, code_q.y, code_k.z, head), logit(s1.w, code_q.y, code_k.w, head));
+        let logits1 = vec4<f32>(logit(s1.x, code_q.y, code_k.x, heads, head), logit(s1.y, code_q.y, code_k.y, heads, head),
+          logit(s1.z, code_q.y, code_k.z, heads, head), logit(s1.w, code_q.y, code_k.w, heads, head));
         let p1 = select(none, exp(logits1 - vec4<f32>(row_lse.y)), is_key & vec4<bool>(kept.y));
-        let logits2 = vec4<f32>(logit(s2.x, code_q.z, code_k.x, head), logit(s2.y, code_q.z, code_k.y, head),
-          logit(s2.z, code_q.z, code_k.z, head), logit(s2.w, code_q.z, code_k.w, head));
+        let logits2 = vec4<f32>(logit(s2.x, code_q.z, code_k.x, heads, head), logit(s2.y, code_q.z, code_k.y, heads, head),
+          logit(s2.z, code_q.z, code_k.z, heads, head), logit(s2.w, code_q.z, code_k.w, heads, head));
         let p2 = select(none, exp(logits2 - vec4<f32>(row_lse.z)), is_key & vec4<bool>(kept.z));
-        let logits3 = vec4<f32>(logit(s3.x, code_q.w, code_k.x, head), logit(s3.y, code_q.w, code_k.y, head),
-          logit(s3.z, code_q.w, code_k.z, head), logit(s3.w, code_q.w, code_k.w, head));
+        let logits3 = vec4<f32>(logit(s3.x, code_q.w, code_k.x, heads, head), logit(s3.y, code_q.w, code_k.y, heads, head),
+          logit(s3.z, code_q.w, code_k.z, heads, head), logit(s3.w, code_q.w, code_k.w, heads, head));
         let p3 = select(none, exp(logits3 - vec4<f32>(row_lse.w)), is_key & vec4<bool>(kept.w));
         let at = (row_tile * TILES + key_tile) * 4u;
         p[at] = p0;
@@ -234,14 +244,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 
       // dS = P (dP - sum P dP), and into the table's sums; padding rows and keys have P = 0.
       for (var key_tile = 0u; key_tile < TILES; key_tile++) {
-        let key_token = min(vec4<u32>(key_tile * 4u) + four, last);
-        let key_code = vec4<u32>(u32(CENTRE)) - key_token - key_token / vec4<u32>(WINDOW) * (WINDOW - 1u);
+        let key_code = vec4<i32>(CENTRE) - (codes[key_tile] & vec4<i32>(65535));
         for (var q = 0u; q < 4u; q++) {
           let at = (row_tile * TILES + key_tile) * 4u + q;
           let slopes = p[at] * (ds[at] - vec4<f32>(row_sums[q]));
           ds[at] = slopes;
-          let query_token = row_token[q];
-          let entry = key_code + vec4<u32>(query_token + query_token / WINDOW * (WINDOW - 1u));
+          let entry = vec4<u32>(key_code + vec4<i32>(code_q[q] & 65535));
           table_sums[entry.x] += slopes.x;
           table_sums[entry.y] += slopes.y;
           table_sums[entry.z] += slopes.z;
@@ -256,11 +264,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         var q2 = element();
         var q3 = element();
         for (var tile = 0u; tile < TILES; tile++) {
-          let place = places_of(min(vec4<u32>(tile * 4u) + four, last), window_y, window_x, image);
-          let key0 = fetch(place.x, key_at + c);
-          let key1 = fetch(place.y, key_at + c);
-          let key2 = fetch(place.z, key_at + c);
-          let key3 = fetch(place.w, key_at + c);
+          let place = places[tile];
+          let key0 = fetch(place.x, row_elements, key_at + c);
+          let key1 = fetch(place.y, row_elements, key_at + c);
+          let key2 = fetch(place.z, row_elements, key_at + c);
+          let key3 = fetch(place.w, row_elements, key_at + c);
           let at = (row_tile * TILES + tile) * 4u;
           let slopes0 = ds[at];
           q0 += slopes0.x * key0 + slopes0.y * key1 + slopes0.z * key2 + slopes0.w * key3;
@@ -271,15 +279,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
           let slopes3 = ds[at + 3u];
           q3 += slopes3.x * key0 + slopes3.y * key1 + slopes3.z * key2 + slopes3.w * key3;
         }
-        store(row_place.x, query_at + c, q0 * params.scale);
+        store(row_place.x, row_elements, query_at + c, q0 * scale);
         if (token.y < TOKENS) {
-          store(row_place.y, query_at + c, q1 * params.scale);
+          store(row_place.y, row_elements, query_at + c, q1 * scale);
         }
         if (token.z < TOKENS) {
-          store(row_place.z, query_at + c, q2 * params.scale);
+          store(row_place.z, row_elements, query_at + c, q2 * scale);
         }
         if (token.w < TOKENS) {
-          store(row_place.w, query_at + c, q3 * params.scale);
+          store(row_place.w, row_elements, query_at + c, q3 * scale);
         }
       }
     }
@@ -287,7 +295,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     // dV and dK, four keys by one element at a time.
     for (var key_tile = 0u; key_tile < TILES; key_tile++) {
       let key = vec4<u32>(key_tile * 4u) + four;
-      let place = places_of(min(key, last), window_y, window_x, image);
+      let place = places[key_tile];
       for (var c = 0u; c < VECTORS; c++) {
         var v0 = element();
         var v1 = element();
@@ -298,8 +306,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         var k2 = element();
         var k3 = element();
         for (var row_tile = 0u; row_tile < TILES; row_tile++) {
-          let row_place = places_of(min(vec4<u32>(row_tile * 4u) + four, last), window_y, window_x, image);
-          let pixel = vec4<u32>(max(row_place, vec4<i32>()));
+          let pixel = vec4<u32>(max(places[row_tile], vec4<i32>()));
           let grad = pixel * y_elements + vec4<u32>(query_at + c);
           let query = pixel * row_elements + vec4<u32>(query_at + c);
           let at = (row_tile * TILES + key_tile) * 4u;
@@ -328,25 +335,25 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
           k2 += ds0.z * q0 + ds1.z * q1 + ds2.z * q2 + ds3.z * q3;
           k3 += ds0.w * q0 + ds1.w * q1 + ds2.w * q2 + ds3.w * q3;
         }
-        store(place.x, value_at + c, v0);
-        store(place.x, key_at + c, k0 * params.scale);
+        store(place.x, row_elements, value_at + c, v0);
+        store(place.x, row_elements, key_at + c, k0 * scale);
         if (key.y < TOKENS) {
-          store(place.y, value_at + c, v1);
-          store(place.y, key_at + c, k1 * params.scale);
+          store(place.y, row_elements, value_at + c, v1);
+          store(place.y, row_elements, key_at + c, k1 * scale);
         }
         if (key.z < TOKENS) {
-          store(place.z, value_at + c, v2);
-          store(place.z, key_at + c, k2 * params.scale);
+          store(place.z, row_elements, value_at + c, v2);
+          store(place.z, row_elements, key_at + c, k2 * scale);
         }
         if (key.w < TOKENS) {
-          store(place.w, value_at + c, v3);
-          store(place.w, key_at + c, k3 * params.scale);
+          store(place.w, row_elements, value_at + c, v3);
+          store(place.w, row_elements, key_at + c, k3 * scale);
         }
       }
     }
   }
 
   for (var entry = 0u; entry < ENTRIES; entry++) {
-    partial[(group * ENTRIES + entry) * params.heads + head] = table_sums[entry];
+    partial[(group * ENTRIES + entry) * heads + head] = table_sums[entry];
   }
 }

@@ -45,26 +45,26 @@ fn inner(a: element, b: element) -> f32 {
   return dot(vec4<f32>(a), vec4<f32>(b)) * (f32(WIDTH) * 0.25);
 }
 
-fn fetch(place: i32, offset: u32) -> element {
+// Parameters travel as arguments: a software adapter loads a uniform from memory wherever it is named.
+fn fetch(place: i32, row_elements: u32, offset: u32) -> element {
   if (PADDED) {
     if (place < 0) {
       return pad[offset];
     }
   }
-  return qkv[u32(place) * (3u * params.heads * VECTORS) + offset];
+  return qkv[u32(place) * row_elements + offset];
 }
 
-// Slice of an axis that a rolled coordinate falls into: one slice where the axis is not shifted.
-fn slice_of(position: u32, length: u32, shift: u32) -> u32 {
-  if (shift == 0u || position + WINDOW < length) {
-    return 0u;
-  }
-  return select(2u, 1u, position + shift < length);
+// Slices of an axis that rolled coordinates fall into: one slice where the axis is not shifted.
+fn slices_of(position: vec4<u32>, length: u32, shift: u32) -> vec4<u32> {
+  let after = select(vec4<u32>(2u), vec4<u32>(1u), position + vec4<u32>(shift) < vec4<u32>(length));
+  let first = (position + vec4<u32>(WINDOW) < vec4<u32>(length)) | vec4<bool>(shift == 0u);
+  return select(after, vec4<u32>(), first);
 }
 
-fn logit(product: f32, query: i32, key: i32, head: u32) -> f32 {
+fn logit(product: f32, query: i32, key: i32, heads: u32, head: u32) -> f32 {
   let relative = u32((query & 65535) - (key & 65535) + CENTRE);
-  let biased = product * params.scale + table[relative * params.heads + head];
+  let biased = product + table[relative * heads + head];
   if (SHIFTED) {
     return select(biased - 100.0, biased, (query >> 16u) == (key >> 16u));
   }
@@ -83,16 +83,16 @@ fn places_of(token: vec4<u32>, window_y: u32, window_x: u32, image: u32) -> vec4
   return select(vec4<i32>(-1), place, (row < vec4<u32>(params.height)) & (column < vec4<u32>(params.width)));
 }
 
-// Region * 65536 + position code of the bias lookup.
-fn code_of(token: u32, window_y: u32, window_x: u32) -> i32 {
-  let token_y = token / WINDOW;
-  let token_x = token % WINDOW;
-  var region = 0u;
+// Region * 65536 + position code of the bias lookup, of the four tokens of a tile.
+fn codes_of(token: vec4<u32>, window_y: u32, window_x: u32) -> vec4<i32> {
+  let token_y = token / vec4<u32>(WINDOW);
+  let token_x = token - token_y * WINDOW;
+  var region = vec4<u32>();
   if (SHIFTED) {
-    region = slice_of(window_y * WINDOW + token_y, params.windows_y * WINDOW, params.shift_y) * 3u +
-      slice_of(window_x * WINDOW + token_x, params.windows_x * WINDOW, params.shift_x);
+    region = slices_of(vec4<u32>(window_y * WINDOW) + token_y, params.windows_y * WINDOW, params.shift_y) * 3u +
+      slices_of(vec4<u32>(window_x * WINDOW) + token_x, params.windows_x * WINDOW, params.shift_x);
   }
-  return i32(region * 65536u + token_y * SPAN + token_x);
+  return vec4<i32>(region * 65536u + token_y * SPAN + token_x);
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -103,30 +103,32 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   }
   let row_tile = index % TILES;
   let pair = index / TILES;
-  let head = pair % params.heads;
-  let window = pair / params.heads;
+  let heads = params.heads;
+  let scale = params.scale;
+  let head = pair % heads;
+  let window = pair / heads;
   let windows = params.windows_y * params.windows_x;
   let image = window / windows;
   let window_y = (window % windows) / params.windows_x;
   let window_x = window % params.windows_x;
-  let row_elements = 3u * params.heads * VECTORS;
+  let row_elements = 3u * heads * VECTORS;
   let pixels = params.height * params.width;
   let query_at = head * VECTORS;
-  let key_at = (params.heads + head) * VECTORS;
-  let value_at = (2u * params.heads + head) * VECTORS;
+  let key_at = (heads + head) * VECTORS;
+  let value_at = (2u * heads + head) * VECTORS;
   let four = vec4<u32>(0u, 1u, 2u, 3u);
   let last = vec4<u32>(TOKENS - 1u);
 
   let token = vec4<u32>(row_tile * 4u) + four;
   let row_token = min(token, last);
   let row_place = places_of(row_token, window_y, window_x, image);
-  let code_q = vec4<i32>(code_of(row_token.x, window_y, window_x), code_of(row_token.y, window_y, window_x),
-    code_of(row_token.z, window_y, window_x), code_of(row_token.w, window_y, window_x));
+  let code_q = codes_of(row_token, window_y, window_x);
   // Outputs of padding queries are cropped, so any row does for them.
   let query = vec4<u32>(max(row_place, vec4<i32>())) * row_elements + vec4<u32>(query_at);
 
   // Entry 4 * tile + q: scores of query q with the four keys of a tile, later exp(score - row maximum).
   var scores: array<vec4<f32>, TILES * 4u>;
+  var places: array<vec4<i32>, TILES>;
   var highest0 = vec4<f32>(NO_KEY);
   var highest1 = vec4<f32>(NO_KEY);
   var highest2 = vec4<f32>(NO_KEY);
@@ -135,15 +137,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let key = vec4<u32>(tile * 4u) + four;
     let key_token = min(key, last);
     let place = places_of(key_token, window_y, window_x, image);
+    places[tile] = place;
     var s0 = vec4<f32>();
     var s1 = vec4<f32>();
     var s2 = vec4<f32>();
     var s3 = vec4<f32>();
     for (var c = 0u; c < VECTORS; c++) {
-      let key0 = fetch(place.x, key_at + c);
-      let key1 = fetch(place.y, key_at + c);
-      let key2 = fetch(place.z, key_at + c);
-      let key3 = fetch(place.w, key_at + c);
+      let key0 = fetch(place.x, row_elements, key_at + c);
+      let key1 = fetch(place.y, row_elements, key_at + c);
+      let key2 = fetch(place.z, row_elements, key_at + c);
+      let key3 = fetch(place.w, row_elements, key_at + c);
       let q0 = qkv[query.x + c];
       s0 += vec4<f32>(inner(q0, key0), inner(q0, key1), inner(q0, key2), inner(q0, key3));
       let q1 = qkv[query.y + c];
@@ -153,19 +156,22 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
       let q3 = qkv[query.w + c];
       s3 += vec4<f32>(inner(q3, key0), inner(q3, key1), inner(q3, key2), inner(q3, key3));
     }
-    let code_k = vec4<i32>(code_of(key_token.x, window_y, window_x), code_of(key_token.y, window_y, window_x),
-      code_of(key_token.z, window_y, window_x), code_of(key_token.w, window_y, window_x));
+    s0 *= scale;
+    s1 *= scale;
+    s2 *= scale;
+    s3 *= scale;
+    let code_k = codes_of(key_token, window_y, window_x);
     // Keys past the last token (the window's size need not be a multiple of 4) get no weight.
     let is_key = key <= last;
     let none = vec4<f32>(NO_KEY);
-    s0 = select(none, vec4<f32>(logit(s0.x, code_q.x, code_k.x, head), logit(s0.y, code_q.x, code_k.y, head),
-      logit(s0.z, code_q.x, code_k.z, head), logit(s0.w, code_q.x, code_k.w, head)), is_key);
-    s1 = select(none, vec4<f32>(logit(s1.x, code_q.y, code_k.x, head), logit(s1.y, code_q.y, code_k.y, head),
-      logit(s1.z, code_q.y, code_k.z, head), logit(s1.w, code_q.y, code_k.w, head)), is_key);
-    s2 = select(none, vec4<f32>(logit(s2.x, code_q.z, code_k.x, head), logit(s2.y, code_q.z, code_k.y, head),
-      logit(s2.z, code_q.z, code_k.z, head), logit(s2.w, code_q.z, code_k.w, head)), is_key);
-    s3 = select(none, vec4<f32>(logit(s3.x, code_q.w, code_k.x, head), logit(s3.y, code_q.w, code_k.y, head),
-      logit(s3.z, code_q.w, code_k.z, head), logit(s3.w, code_q.w, code_k.w, head)), is_key);
+    s0 = select(none, vec4<f32>(logit(s0.x, code_q.x, code_k.x, heads, head), logit(s0.y, code_q.x, code_k.y, heads, head),
+      logit(s0.z, code_q.x, code_k.z, heads, head), logit(s0.w, code_q.x, code_k.w, heads, head)), is_key);
+    s1 = select(none, vec4<f32>(logit(s1.x, code_q.y, code_k.x, heads, head), logit(s1.y, code_q.y, code_k.y, heads, head),
+      logit(s1.z, code_q.y, code_k.z, heads, head), logit(s1.w, code_q.y, code_k.w, heads, head)), is_key);
+    s2 = select(none, vec4<f32>(logit(s2.x, code_q.z, code_k.x, heads, head), logit(s2.y, code_q.z, code_k.y, heads, head),
+      logit(s2.z, code_q.z, code_k.z, heads, head), logit(s2.w, code_q.z, code_k.w, heads, head)), is_key);
+    s3 = select(none, vec4<f32>(logit(s3.x, code_q.w, code_k.x, heads, head), logit(s3.y, code_q.w, code_k.y, heads, head),
+      logit(s3.z, code_q.w, code_k.z, heads, head), logit(s3.w, code_q.w, code_k.w, heads, head)), is_key);
     scores[tile * 4u] = s0;
     scores[tile * 4u + 1u] = s1;
     scores[tile * 4u + 2u] = s2;
@@ -207,7 +213,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let row_lse = maximum + log(sum);
   let kept = (token <= last) & (row_place >= vec4<i32>());
   let pixel = vec4<u32>(max(row_place, vec4<i32>()));
-  let lse_at = pixel + vec4<u32>((image * params.heads + head) * pixels - image * pixels);
+  let lse_at = pixel + vec4<u32>((image * heads + head) * pixels - image * pixels);
   if (kept.x) {
     lse[lse_at.x] = row_lse.x;
   }
@@ -221,18 +227,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     lse[lse_at.w] = row_lse.w;
   }
 
-  let out_at = pixel * (params.heads * VECTORS) + vec4<u32>(query_at);
+  let out_at = pixel * (heads * VECTORS) + vec4<u32>(query_at);
   for (var c = 0u; c < VECTORS; c++) {
     var o0 = element();
     var o1 = element();
     var o2 = element();
     var o3 = element();
     for (var tile = 0u; tile < TILES; tile++) {
-      let place = places_of(min(vec4<u32>(tile * 4u) + four, last), window_y, window_x, image);
-      let value0 = fetch(place.x, value_at + c);
-      let value1 = fetch(place.y, value_at + c);
-      let value2 = fetch(place.z, value_at + c);
-      let value3 = fetch(place.w, value_at + c);
+      let place = places[tile];
+      let value0 = fetch(place.x, row_elements, value_at + c);
+      let value1 = fetch(place.y, row_elements, value_at + c);
+      let value2 = fetch(place.z, row_elements, value_at + c);
+      let value3 = fetch(place.w, row_elements, value_at + c);
       let p0 = scores[tile * 4u];
       o0 += p0.x * value0 + p0.y * value1 + p0.z * value2 + p0.w * value3;
       let p1 = scores[tile * 4u + 1u];
