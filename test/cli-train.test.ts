@@ -46,7 +46,7 @@ test('a run on a face folder writes its five files, and eval gives its scores ag
     const report = await readFile(join(run, 'report.html'), 'utf8');
     for (const part of ['data:image/png', 'Lip corner puller', '<svg', 'Transport plan']) assert.ok(report.includes(part), `the report must hold ${part}`);
     assert.match(stdout, /Adapter: /);
-    assert.match(stdout, /3\/3 steps \(100 %\) \| loss [\d.-]+ \(global [\d.-]+, region .* faces\/s/);
+    assert.match(stdout, /3\/3 steps \(100 %\) \| [\d.]+ faces\/s \| took \d+:\d\d \| loss [\d.-]+ \(global [\d.-]+, region /);
     assert.match(stdout, /Mean \(macro F1\)[^]*report\.html/);
 
     const scored = await zygo(['eval', join('run', 'checkpoint.safetensors'), '--data', 'faces', '--seed', '5', '--json'], { cwd });

@@ -5,10 +5,16 @@ export class Interrupt {
   private readonly controller = new AbortController();
   private readonly listener: () => void;
 
-  /** @param onFirst told at the first Ctrl-C */
-  constructor(onFirst: () => void) {
+  /**
+   * @param onFirst told at the first Ctrl-C
+   * @param onSecond told before the process ends, to leave the terminal as it was
+   */
+  constructor(onFirst: () => void, onSecond: () => void) {
     this.listener = () => {
-      if (this.controller.signal.aborted) process.exit(EXIT.interrupted);
+      if (this.controller.signal.aborted) {
+        onSecond();
+        process.exit(EXIT.interrupted);
+      }
       this.controller.abort();
       onFirst();
     };

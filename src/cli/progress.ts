@@ -1,5 +1,5 @@
 /** Progress of long work: a bar in a terminal, a plain line now and then elsewhere. */
-import { SingleBar } from 'cli-progress';
+import { MultiBar, type SingleBar } from 'cli-progress';
 
 export interface PhaseOptions {
   /** What is counted, in the plural. */
@@ -13,7 +13,7 @@ export interface PhaseOptions {
 const LINE_SHARE = 0.05;
 const LINE_MIN_SECONDS = 2;
 const LINE_MAX_SECONDS = 15;
-const BAR_CELLS = 20;
+const BAR_CELLS = 12;
 
 /** "1:05:09", "2:31" or "0:07". */
 export function clock(seconds: number): string {
@@ -24,16 +24,57 @@ export function clock(seconds: number): string {
 }
 
 interface Phase {
-  readonly title: string;
   readonly total: number;
   readonly options: PhaseOptions;
   readonly start: number;
   /** Counts that were done before the phase began. */
   readonly from: number;
-  readonly bar: SingleBar | null;
-  done: number;
+  readonly rows: TerminalRows | null;
   lineDone: number;
   lineTime: number;
+}
+
+/** A bar and, below it once there are any, details, redrawn in place. */
+class TerminalRows {
+  private readonly rows: MultiBar;
+  private readonly bar: SingleBar;
+  private details: SingleBar | null = null;
+
+  constructor(
+    stream: NodeJS.WriteStream,
+    title: string,
+    private readonly total: number,
+    from: number,
+  ) {
+    this.rows = new MultiBar({
+      stream,
+      hideCursor: true,
+      linewrap: false,
+      // Ctrl-C is the command's own business (interrupt.ts).
+      gracefulExit: false,
+      format: (_options, { progress }, { text }: { text: string }) => {
+        const filled = Math.round(progress * BAR_CELLS);
+        return `${title} ${'█'.repeat(filled)}${'░'.repeat(BAR_CELLS - filled)} ${text}`;
+      },
+    });
+    this.bar = this.rows.create(total, from, { text: '' });
+  }
+
+  update(done: number, text: string, details: string): void {
+    this.bar.update(done, { text });
+    if (details === '') return;
+    this.details ??= this.rows.create(this.total, done, { text: details }, { format: '  {text}' });
+    this.details.update(done, { text: details });
+  }
+
+  say(line: string): void {
+    this.rows.log(`${line}\n`);
+    this.rows.update();
+  }
+
+  stop(): void {
+    this.rows.stop();
+  }
 }
 
 export class Progress {
@@ -46,13 +87,8 @@ export class Progress {
 
   /** A line of its own, above the bar where there is one. */
   say(line: string): void {
-    const { phase } = this;
-    if (phase?.bar) {
-      // cli-progress has no line above a single bar: take it away and let its next update draw it again.
-      this.stream.clearLine(0);
-      this.stream.cursorTo(0);
-    }
-    this.stream.write(`${line}\n`);
+    if (this.phase?.rows) this.phase.rows.say(line);
+    else this.stream.write(`${line}\n`);
   }
 
   /**
@@ -62,32 +98,18 @@ export class Progress {
   begin(title: string, total: number, options: PhaseOptions, from = 0): void {
     this.end();
     const start = this.now();
-    let bar: SingleBar | null = null;
-    if (this.stream.isTTY) {
-      bar = new SingleBar({
-        stream: this.stream,
-        hideCursor: true,
-        autopadding: false,
-        clearOnComplete: false,
-        linewrap: false,
-        format: (_options, { progress }, payload: { text?: string }) => {
-          const filled = Math.round(progress * BAR_CELLS);
-          return `${title.padEnd(26)} ${'█'.repeat(filled)}${'░'.repeat(BAR_CELLS - filled)} ${payload.text ?? ''}`;
-        },
-      });
-      bar.start(total, from, { text: '' });
-    }
-    this.phase = { title, total, options, start, from, bar, done: from, lineDone: from, lineTime: start };
-    if (!bar) this.stream.write(`${title}: ${total} ${options.unit}\n`);
+    const rows = this.stream.isTTY ? new TerminalRows(this.stream, title, total, from) : null;
+    this.phase = { total, options, start, from, rows, lineDone: from, lineTime: start };
+    if (!rows) this.stream.write(`${title}: ${total} ${options.unit}\n`);
   }
 
-  /** @param details stand after the count, for example the loss terms */
+  /** @param details stand in a row of their own, or at the end of the line: the loss terms, for example */
   update(done: number, details = ''): void {
     const { phase } = this;
     if (!phase) return;
-    phase.done = done;
-    if (phase.bar) {
-      phase.bar.update(done, { text: this.text(phase, details) });
+    const text = this.text(phase, done);
+    if (phase.rows) {
+      phase.rows.update(done, text, details);
       return;
     }
     const now = this.now();
@@ -96,17 +118,16 @@ export class Progress {
     if ((share >= LINE_SHARE && since >= LINE_MIN_SECONDS) || since >= LINE_MAX_SECONDS || (done === phase.total && phase.lineDone < done)) {
       phase.lineDone = done;
       phase.lineTime = now;
-      this.stream.write(`  ${this.text(phase, details)}\n`);
+      this.stream.write(`  ${text}${details === '' ? '' : ` | ${details}`}\n`);
     }
   }
 
-  private text({ total, done, from, start, options }: Phase, details: string): string {
+  private text({ total, from, start, options }: Phase, done: number): string {
     const seconds = this.now() - start;
     const perSecond = seconds > 0 ? (done - from) / seconds : 0;
     const rate = perSecond * (options.perCount ?? 1);
     return [
       `${done}/${total} ${options.unit} (${Math.floor((100 * done) / Math.max(1, total))} %)`,
-      details,
       perSecond > 0 ? `${rate >= 100 ? rate.toFixed(0) : rate.toFixed(1)} ${options.rateUnit ?? options.unit}/s` : '',
       done >= total ? `took ${clock(seconds)}` : perSecond > 0 ? `${clock((total - done) / perSecond)} left` : '',
     ]
@@ -116,7 +137,7 @@ export class Progress {
 
   /** Ends the phase; a bar stays where it stands. */
   end(): void {
-    this.phase?.bar?.stop();
+    this.phase?.rows?.stop();
     this.phase = null;
   }
 }

@@ -48,7 +48,10 @@ class TrainingRun {
     private readonly snapshot: TrainingSnapshot | undefined,
     private readonly progress: Progress,
   ) {
-    this.interrupt = new Interrupt(() => progress.say('Stopping after this step (Ctrl-C again to end at once) ...'));
+    this.interrupt = new Interrupt(
+      () => progress.say('Stopping after this step (Ctrl-C again to end at once) ...'),
+      () => progress.end(),
+    );
   }
 
   private get seconds(): number {
