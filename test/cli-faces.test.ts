@@ -1,11 +1,11 @@
 /** `zygo faces` as a process: the folder that it writes can be read, and the same seed gives the same files. */
 import assert from 'node:assert/strict';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { DISFA_AUS } from '../src/data/action-units.js';
 import { readFaceFolder } from '../src/platform/node/image-files.js';
-import { everythingIn, inFolder, zygo } from './cli-process.js';
+import { everythingIn, inFolder, start, zygo } from './cli-process.js';
 
 test('faces are written with labels, intensities and landmarks, the same for the same seed', () =>
   inFolder(async (cwd) => {
@@ -35,4 +35,17 @@ test('faces are written with labels, intensities and landmarks, the same for the
       assert.ok(intensity >= 0 && intensity <= 5, `intensity ${intensity}`);
       assert.equal(data.labels[index], intensity >= 2 ? 1 : 0, 'a label is intensity 2 or more');
     });
+  }));
+
+test('Ctrl-C while faces are written leaves nothing behind', () =>
+  inFolder(async (cwd) => {
+    const { child, ended } = start(['faces', '--out', 'faces', '--count', '100000', '--size', '16'], { cwd });
+    await new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
+    // Rendering begins with the next line or after it: the folder cannot be finished within a moment.
+    await new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
+    child.kill('SIGINT');
+    const { code, stderr } = await ended;
+    assert.equal(code, 130, stderr);
+    assert.equal(stderr, 'Stopped; faces was not written.\n');
+    assert.deepEqual(await readdir(cwd), []);
   }));

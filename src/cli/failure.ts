@@ -32,6 +32,12 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof InputError ? EXIT.badInput : EXIT.failed;
 }
 
+/** A message as one line that ends with a full stop: what drivers say may have several lines and no end. */
+export function sentence(message: string): string {
+  const line = message.replace(/\s*\n\s*/g, ' ').trim();
+  return /[.!?)]$/.test(line) ? line : `${line}.`;
+}
+
 /**
  * What stderr shows for an error, or null when there is nothing to say (help was asked for and printed).
  * @param verbose adds the stack trace
@@ -40,7 +46,7 @@ export function messageFor(error: unknown, verbose: boolean): string | null {
   if (error instanceof CommanderError) return null;
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (verbose) return error instanceof Error && error.cause instanceof Error ? `${stack}\nCaused by: ${error.cause.stack}` : stack;
-  if (error instanceof ZygoError) return error.message;
+  if (error instanceof ZygoError) return sentence(error.message);
   const reason = error instanceof Error ? error.message : String(error);
   return `Zygo failed in an unexpected way: ${reason.split('\n')[0]} (run again with --verbose for the stack trace).`;
 }

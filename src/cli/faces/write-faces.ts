@@ -7,6 +7,7 @@ import { InputError } from '../../engine/errors.js';
 import { writeFaceFolder } from '../../platform/node/image-files.js';
 import { openDevice } from '../device.js';
 import { expectWritableFolder } from '../folders.js';
+import { Interrupt } from '../interrupt.js';
 import { pngOf, tile } from '../pictures.js';
 import { Progress } from '../progress.js';
 import { faceAssets, renderFaces } from '../synthetic.js';
@@ -41,15 +42,23 @@ export async function writeFaces(options: FacesOptions): Promise<void> {
   }
   await expectWritableFolder(out);
   const progress = new Progress();
+  const interrupt = new Interrupt(
+    () => progress.say('Stopping ...'),
+    () => progress.end(),
+  );
+  const advance = (done: number) => {
+    interrupt.check(() => `Stopped; ${out} was not written.`);
+    progress.update(done);
+  };
   const engine = await openDevice(adapter, (line) => progress.say(line));
   try {
     progress.begin('Rendering', count, { unit: 'faces' });
-    const faces = await renderFaces(engine, { count, identities, firstIdentity: 0, imageSize: size, seed, mode: statistics }, (done) => progress.update(done));
+    const faces = await renderFaces(engine, { count, identities, firstIdentity: 0, imageSize: size, seed, mode: statistics }, advance);
     progress.end();
     const picture = sheet ? await renderContactSheet({ device: engine.device, ...(await faceAssets()), imageSize: SHEET_TILE, identity: 0 }) : null;
     progress.begin('Writing', count + 3, { unit: 'files' });
     const { actionUnits, intensities: values } = faces;
-    await writeFaceFolder(out, faces, { intensities: { actionUnits, values }, onProgress: (done) => progress.update(done) });
+    await writeFaceFolder(out, faces, { intensities: { actionUnits, values }, onProgress: advance });
     progress.end();
     if (picture) {
       const tiles = picture.tiles.map(({ rgba }) => ({ width: picture.imageSize, height: picture.imageSize, rgba }));
@@ -59,6 +68,7 @@ export async function writeFaces(options: FacesOptions): Promise<void> {
     progress.say(`${count} faces of ${identities} people are in ${out} (labels.csv, landmarks.csv, intensities.csv, images/).`);
   } finally {
     progress.end();
+    interrupt.dispose();
     engine.destroy();
   }
 }

@@ -8,7 +8,7 @@ import type { SelfSupervisedTrainer, StepMetrics } from '../../model/trainer.js'
 import { renderF1Table } from '../../report/table.js';
 import type { TransportPlan } from '../../report/types.js';
 import { openDevice } from '../device.js';
-import { CommandFailure, EXIT } from '../failure.js';
+import { CommandFailure, EXIT, sentence } from '../failure.js';
 import { FULL_BUDGET_RESULTS } from '../full-budget-results.js';
 import { Interrupt } from '../interrupt.js';
 import { Progress } from '../progress.js';
@@ -225,7 +225,7 @@ class TrainingRun {
     if (this.phase === null || !(error instanceof ZygoError) || error instanceof CommandFailure || error instanceof InputError) return error;
     const { lastCheckpoint } = this.folder;
     const kept = lastCheckpoint ? `The last checkpoint is ${lastCheckpoint}.` : 'No checkpoint had been written yet.';
-    return new CommandFailure(EXIT.failed, `${error.message} ${kept}`, { cause: error });
+    return new CommandFailure(EXIT.failed, `${sentence(error.message)} ${kept}`, { cause: error });
   }
 }
 
