@@ -46,7 +46,7 @@ export function messageFor(error: unknown, verbose: boolean): string | null {
   if (error instanceof CommanderError) return null;
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (verbose) return error instanceof Error && error.cause instanceof Error ? `${stack}\nCaused by: ${error.cause.stack}` : stack;
-  if (error instanceof ZygoError) return sentence(error.message);
+  if (error instanceof ZygoError) return error instanceof CommandFailure ? error.message : sentence(error.message);
   const reason = error instanceof Error ? error.message : String(error);
   return `Zygo failed in an unexpected way: ${reason.split('\n')[0]} (run again with --verbose for the stack trace).`;
 }

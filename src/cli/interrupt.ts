@@ -1,6 +1,9 @@
 /** Ctrl-C: the first one asks the work to stop at a good place, the second ends the process at once. */
 import { CommandFailure, EXIT } from './failure.js';
 
+/** One Ctrl-C can arrive twice, from the terminal and passed on by npm; within this time it counts once. */
+const SAME_MILLISECONDS = 500;
+
 export class Interrupt {
   private readonly controller = new AbortController();
   private readonly listener: () => void;
@@ -10,11 +13,14 @@ export class Interrupt {
    * @param onSecond told before the process ends, to leave the terminal as it was
    */
   constructor(onFirst: () => void, onSecond: () => void) {
+    let first = 0;
     this.listener = () => {
       if (this.controller.signal.aborted) {
+        if (performance.now() - first < SAME_MILLISECONDS) return;
         onSecond();
         process.exit(EXIT.interrupted);
       }
+      first = performance.now();
       this.controller.abort();
       onFirst();
     };

@@ -181,7 +181,9 @@ class TrainingRun {
   private howToGoOn(): string {
     const { lastCheckpoint } = this.folder;
     if (!lastCheckpoint) return 'No step was done and nothing was written.';
-    return `The checkpoint is ${lastCheckpoint}. To go on: zygo train --resume ${lastCheckpoint}`;
+    // npm tells a script which one it is.
+    const command = ['zygo', 'demo'].includes(process.env.npm_lifecycle_event ?? '') ? 'npm run zygo --' : 'zygo';
+    return `The checkpoint is ${lastCheckpoint}. To go on: ${command} train --resume ${lastCheckpoint}`;
   }
 
   private async report(engine: Engine, data: TrainingData, result: ExperimentResult): Promise<void> {
