@@ -30,6 +30,8 @@ export interface ExperimentHooks {
   onPhase?: (phase: Phase, total: number) => void;
   /** The self-supervised trainer is ready: what a step costs. */
   onCosts?: (costs: StepCosts) => void;
+  /** The self-supervised trainer is ready, before its first step: to take snapshots while it trains. */
+  onTrainer?: (trainer: SelfSupervisedTrainer) => void;
   /** A step of the self-supervised or global-only phase is done. */
   onMetrics?: (phase: Phase, metrics: StepMetrics) => void | Promise<void>;
   /** A step of the supervised phase is done. */
@@ -88,6 +90,7 @@ export async function runExperiment(engine: Engine, options: ExperimentOptions, 
       const trainer = await SelfSupervisedTrainer.create(engine, { preset, objective, data: training, batch: budget.batch, steps, seed });
       let randomInit: Evaluation | null = null;
       if (phase === 'self-supervised') {
+        hooks.onTrainer?.(trainer);
         hooks.onCosts?.(trainer.costs);
         hooks.onPhase?.('random-init', 0);
         randomInit = await evaluate(trainer.model.online);

@@ -1,9 +1,9 @@
 /** Self-supervised training: owns the model, the captured step and the schedules; runs the same in Node and in Chrome. */
 import type { FaceDataset } from '../data/dataset.js';
-import { DeviceError, type CapturedStep, type Engine, type Tensor } from '../engine/index.js';
+import { DeviceError, type CapturedStep, type Engine } from '../engine/index.js';
 import { BatchOrder } from './batch-order.js';
 import { restoreTraining, snapshotTraining, type TrainingSnapshot } from './checkpoint/training-state.js';
-import { featureSpread, planEntropy } from './collapse.js';
+import { effectiveRank } from './collapse.js';
 import { uploadDataset, type DeviceDataset } from './device-dataset.js';
 import type { ObjectiveConfig, Preset } from './presets.js';
 import { learningRateAt, targetDecayAt } from './schedules.js';
@@ -118,41 +118,33 @@ export class SelfSupervisedTrainer {
 
   private async readMetrics(step: number, learningRate: number): Promise<StepMetrics> {
     const { engine, objective } = this;
-    const { places, scalars, secondMoment, mean, transport } = this.captured.outputs;
+    const { terms: names, places, scalars, secondMoment, mean, transport } = this.captured.outputs;
     // All copies are queued before the first await, so that they see this step's values.
-    const read = (tensor: Tensor) => engine.read(tensor);
-    const [values, moment, average, plan, residual] = await Promise.all([
-      read(scalars),
-      read(secondMoment),
-      read(mean),
-      transport ? read(transport.plan) : null,
-      transport ? read(transport.residual) : null,
+    const [values, moment, average, residual] = await Promise.all([
+      engine.read(scalars),
+      engine.read(secondMoment),
+      engine.read(mean),
+      transport ? engine.read(transport.residual) : null,
     ]);
-    const { gradientNorm, ...lossPlaces } = places;
-    const terms = Object.fromEntries(Object.entries(lossPlaces).map(([name, place]) => [name, values[place]]));
-    const loss = Object.entries(terms).reduce((sum, [name, value]) => sum + value * objective[name as 'global'], 0);
-    const regions = objective.region + objective.contrast + objective.relation > 0 ? this.options.preset.regions.actionUnits.length : 1;
-    const { featureStd, effectiveRank } = featureSpread(moment, average, 2 * this.options.batch * regions);
-    if (!Number.isFinite(loss) || !Number.isFinite(values[gradientNorm])) {
+    const at = (name: string) => values[places[name]];
+    const terms = Object.fromEntries(names.map((name) => [name, at(name)]));
+    const loss = names.reduce((sum, name) => sum + at(name) * objective[name], 0);
+    if (!Number.isFinite(loss) || !Number.isFinite(at('gradientNorm'))) {
       throw new DeviceError(
-        `Training stopped at step ${step}: the loss is ${loss} (${Object.entries(terms).map(([name, value]) => `${name} ${value}`).join(', ')}). ` +
+        `Training stopped at step ${step}: the loss is ${loss} (${names.map((name) => `${name} ${at(name)}`).join(', ')}). ` +
           'Try a smaller learning rate; the last checkpoint is from before this step.',
       );
     }
+    const regions = objective.region + objective.contrast + objective.relation > 0 ? this.options.preset.regions.actionUnits.length : 1;
     return {
       step,
       loss,
       terms,
       collapse: {
-        featureStd,
-        effectiveRank,
-        gradientNorm: values[gradientNorm],
-        ...(plan && residual
-          ? {
-              planEntropy: planEntropy(plan, regions * regions),
-              marginalResidual: Math.max(...residual),
-            }
-          : {}),
+        featureStd: at('featureStd'),
+        effectiveRank: effectiveRank(moment, average, 2 * this.options.batch * regions),
+        gradientNorm: at('gradientNorm'),
+        ...(residual ? { planEntropy: at('planEntropy'), marginalResidual: Math.max(...residual) } : {}),
       },
       learningRate,
     };
@@ -169,7 +161,10 @@ export class SelfSupervisedTrainer {
     const settleOldest = async () => onMetrics(await (waiting.shift() as Promise<StepMetrics>));
     try {
       while (this.step < until && !signal?.aborted) {
-        waiting.push(this.submit());
+        const submitted = this.submit();
+        // Its failure is met when its turn comes; until then it must not count as unhandled.
+        submitted.catch(() => {});
+        waiting.push(submitted);
         if (waiting.length >= IN_FLIGHT) await settleOldest();
       }
       while (waiting.length > 0) await settleOldest();

@@ -5,7 +5,7 @@
 import type { CapturedStep, Engine, Tensor } from '../engine/index.js';
 import { augmentImages, augmentationParameters } from '../kernels/augment/index.js';
 import { meanPool } from '../kernels/layout/index.js';
-import { priorUpdate } from '../kernels/loss/index.js';
+import { featureStd, planEntropy, priorUpdate } from '../kernels/loss/index.js';
 import { matmul } from '../kernels/matmul/index.js';
 import { l2Normalize } from '../kernels/normalization/index.js';
 import { adamw, clipScale, ema } from '../kernels/optimizer/index.js';
@@ -28,11 +28,13 @@ export interface StepInputs {
 }
 
 export interface StepOutputs {
-  /** Where each named scalar stands in `scalars`. */
+  /** The loss terms that are computed. */
+  readonly terms: readonly Term['name'][];
+  /** Where each term and each monitor (gradientNorm, featureStd, planEntropy) stands in `scalars`. */
   readonly places: Readonly<Record<string, number>>;
   /** f32: small tensors, one every 256 bytes. */
   readonly scalars: Tensor;
-  /** [D, D] and [1, D]: second moment and mean of the normalised projections, for the collapse measures. */
+  /** [D, D] and [1, D]: second moment and mean of the normalised projections, for the effective rank. */
   readonly secondMoment: Tensor;
   readonly mean: Tensor;
   /** The step's transport, or null when the relation loss is off. */
@@ -130,12 +132,16 @@ export function captureTrainingStep(
     const watched = l2Normalize(engine, projected.regions ?? projected.global);
     const dim = watched.shape[watched.shape.length - 1];
     const rows = engine.reshape(watched, [watched.size / dim, dim]);
+    const monitors = [scale, featureStd(engine, rows), ...(solved ? [planEntropy(engine, solved.plan)] : [])];
+    // clipScale gives [scale, norm]: the norm is its second element.
+    const monitorNames = ['gradientNorm', 'featureStd', 'planEntropy'].slice(0, monitors.length);
+    const places = Object.fromEntries(
+      [...terms.map((term) => term.name), ...monitorNames].map((name, index) => [name, index * GATHER_STRIDE + (name === 'gradientNorm' ? 1 : 0)]),
+    );
     return {
-      places: {
-        ...Object.fromEntries(terms.map((term, index) => [term.name, index * GATHER_STRIDE])),
-        gradientNorm: terms.length * GATHER_STRIDE + 1, // clipScale gives [scale, norm]
-      },
-      scalars: gather(engine, [...terms.map((term) => term.value), scale]),
+      terms: terms.map((term) => term.name),
+      places,
+      scalars: gather(engine, [...terms.map((term) => term.value), ...monitors]),
       secondMoment: matmul(engine, rows, rows, { transposeA: true }),
       mean: meanPool(engine, engine.reshape(rows, [1, rows.shape[0], dim])),
       transport: solved,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../engine/errors.js';
-import { decodeSnapshot, type TrainingSnapshot } from '../../model/checkpoint/training-state.js';
+import { architectureOf, decodeSnapshot, type TrainingSnapshot } from '../../model/checkpoint/training-state.js';
 import type { ActionUnit } from '../../data/action-units.js';
 import type { Preset } from '../../model/presets.js';
 import { reasonOf } from '../folders.js';
@@ -33,10 +33,10 @@ function leaves(value: unknown, path = ''): [string, string][] {
  * @throws {InputError} naming each number that differs
  */
 export function expectArchitecture(snapshot: TrainingSnapshot, file: string, preset: Preset, actionUnits: readonly ActionUnit[]): void {
-  const expected = { backbone: preset.backbone, heads: preset.heads, regions: actionUnits };
-  if (snapshot.architecture === JSON.stringify(expected)) return;
+  const expected = architectureOf({ ...preset, regions: { ...preset.regions, actionUnits } });
+  if (snapshot.architecture === expected) return;
   const given = new Map(leaves(JSON.parse(snapshot.architecture) as unknown));
-  const differences = leaves(expected).filter(([path, value]) => given.get(path) !== value);
+  const differences = leaves(JSON.parse(expected) as unknown).filter(([path, value]) => given.get(path) !== value);
   const list = differences.map(([path, value]) => `${path} ${given.get(path) ?? 'missing'}, expected ${value}`).join('; ');
   throw new InputError(
     `The checkpoint ${file} is of another architecture (preset ${snapshot.preset}) than this run (preset ${preset.name}): ${list || 'other fields'}.`,

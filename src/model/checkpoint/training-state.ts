@@ -1,6 +1,7 @@
 /** The training state by name, as a checkpoint stores it. */
 import { InputError, sizeOf, type Engine, type Tensor } from '../../engine/index.js';
 import type { ArenaLayout } from '../parameters.js';
+import type { Preset } from '../presets.js';
 import type { SslModel } from '../ssl-model.js';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from './safetensors.js';
 
@@ -16,8 +17,8 @@ export interface TrainingSnapshot {
 const FORMAT = 'zygo-training-1';
 
 /** The part of a preset that fixes shapes, as JSON. */
-export function architectureOf({ preset }: SslModel): string {
-  return JSON.stringify({ backbone: preset.backbone, heads: preset.heads, regions: preset.regions.actionUnits });
+export function architectureOf({ backbone, heads, regions }: Preset): string {
+  return JSON.stringify({ backbone, heads, regions: regions.actionUnits });
 }
 
 /** The four arenas by the prefix of their tensors' names. */
@@ -39,7 +40,7 @@ export async function snapshotTraining(engine: Engine, model: SslModel, step: nu
     addArena(tensors, model.layout, prefix, Float32Array.from(await engine.read(arena)));
   }
   tensors.set('relation.prior', { dtype: 'F32', shape: model.prior.shape, data: Float32Array.from(await engine.read(model.prior)) });
-  return { step, preset: model.preset.name, architecture: architectureOf(model), tensors };
+  return { step, preset: model.preset.name, architecture: architectureOf(model.preset), tensors };
 }
 
 /**
@@ -48,7 +49,7 @@ export async function snapshotTraining(engine: Engine, model: SslModel, step: nu
  * @throws {InputError} when the architectures differ or a tensor is missing or has another shape; nothing is changed then
  */
 export function restoreTraining(engine: Engine, model: SslModel, snapshot: TrainingSnapshot): number {
-  const expected = architectureOf(model);
+  const expected = architectureOf(model.preset);
   if (snapshot.architecture !== expected) {
     throw new InputError(
       `The checkpoint is of another architecture (preset ${snapshot.preset}: ${snapshot.architecture}); this run has preset ${model.preset.name}: ${expected}.`,
