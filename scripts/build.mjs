@@ -1,14 +1,15 @@
 // Builds everything that Node runs: src/, test/ and bench/ are transpiled file by file into dist/,
 // after the .wgsl files have been gathered into one generated module (the same in Node and in Chrome).
 import { build } from 'esbuild';
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Every file below `folder` whose name ends in `ending`, sorted. */
+/** Every file below `folder` whose name ends in `ending`, sorted; none when there is no such folder. */
 function filesBelow(folder, ending) {
+  if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true })
     .map(String)
     .filter((name) => name.endsWith(ending) && !name.endsWith('.d.ts'))

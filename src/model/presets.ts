@@ -177,7 +177,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
       imageSize: 64,
       stem: 'convolution',
       embedDim: 32,
-      depths: [2, 2],
+      depths: [1, 2],
       heads: [2, 4],
       windowSize: 4,
       mlpRatio: 2,
