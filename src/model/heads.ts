@@ -1,4 +1,7 @@
-/** The MLP heads of BYOL (Grill et al. 2020): linear, batch normalisation, ReLU, linear. */
+/**
+ * The MLP heads: linear, batch normalisation, ReLU, linear, batch normalisation. As in BYOL (Grill et al. 2020) with
+ * the output normalised as in MoCo v3 (Chen et al. 2021).
+ */
 import type { Engine, Tensor } from '../engine/index.js';
 import { relu } from '../kernels/elementwise/index.js';
 import { linear } from '../kernels/matmul/index.js';
@@ -6,26 +9,36 @@ import { batchNorm } from '../kernels/normalization/index.js';
 import { linearSpecs, normSpecs } from './backbone/specs.js';
 import type { Parameters, ParameterSpec } from './parameters.js';
 
-/** Parameters of a head under a name. */
-export function headSpecs(name: string, inputs: number, hidden: number, outputs: number): ParameterSpec[] {
+/**
+ * Parameters of a head under a name.
+ * @param groups kinds of rows (AU regions) with statistics of their own; 1 for the global feature
+ */
+export function headSpecs(name: string, inputs: number, hidden: number, outputs: number, groups: number): ParameterSpec[] {
   return [
     ...linearSpecs(`${name}.0`, inputs, hidden, 'fan-in'),
-    ...normSpecs(`${name}.1`, hidden),
+    ...normSpecs(`${name}.1`, groups * hidden),
     ...linearSpecs(`${name}.3`, hidden, outputs, 'fan-in'),
+    ...normSpecs(`${name}.4`, groups * outputs),
   ];
 }
 
 /**
- * Applies a head to the rows of x.
- * @param x [..., inputs]
- * @returns [..., outputs]; batch statistics are taken over all rows
+ * Applies a head to features.
+ * @param x [N, inputs], or [N, groups, inputs]
+ * @returns [N, outputs], or [N, groups, outputs]. The linear layers are shared by all groups; statistics are each
+ *   group's own: over all rows together the difference between an eye and a mouth would drown that between two mouths,
+ *   and the faces' features would lie so close that a contrast finds nothing (measured: its loss stayed at chance).
  */
 export function head(engine: Engine, parameters: Parameters, name: string, x: Tensor): Tensor {
   const get = (part: string) => parameters.get(`${name}.${part}`);
+  const [faces, ...rest] = x.shape;
   const inputs = x.shape[x.shape.length - 1];
+  const norm = (y: Tensor, layer: number) => {
+    const perFace = engine.reshape(y, [faces, y.size / faces]);
+    return engine.reshape(batchNorm(engine, perFace, get(`${layer}.weight`), get(`${layer}.bias`)), y.shape);
+  };
   const rows = engine.reshape(x, [x.size / inputs, inputs]);
-  const hidden = linear(engine, rows, get('0.weight'), get('0.bias'));
-  const active = relu(engine, batchNorm(engine, hidden, get('1.weight'), get('1.bias')));
-  const y = linear(engine, active, get('3.weight'), get('3.bias'));
-  return engine.reshape(y, [...x.shape.slice(0, -1), y.shape[1]]);
+  const hidden = relu(engine, norm(linear(engine, rows, get('0.weight'), get('0.bias')), 1));
+  const y = norm(linear(engine, hidden, get('3.weight'), get('3.bias')), 4);
+  return engine.reshape(y, [faces, ...rest.slice(0, -1), y.shape[1]]);
 }

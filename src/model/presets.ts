@@ -121,6 +121,8 @@ export interface Preset {
   readonly augmentation: AugmentationConfig;
   readonly optimizer: OptimizerConfig;
   readonly supervisedLearningRate: number;
+  /** Frames of one person that share a self-supervised batch (as frames of one video do; no label is used). */
+  readonly groupSize: number;
   /** Width of the stored faces in pixels, larger than the network's input so that crops stay sharp. */
   readonly faceSize: number;
   readonly full: Budget;
@@ -190,6 +192,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     augmentation: AUGMENTATION,
     optimizer: OPTIMIZER,
     supervisedLearningRate: 2e-3,
+    groupSize: 8,
     faceSize: 80,
     full: { faces: 3600, identities: 360, testFaces: 960, testIdentities: 120, batch: 64, steps: 600, globalOnlySteps: 600, supervisedSteps: 400 },
     demo: { faces: 1200, identities: 150, testFaces: 480, testIdentities: 60, batch: 32, steps: 80, globalOnlySteps: 60, supervisedSteps: 0 },
@@ -214,8 +217,9 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     augmentation: AUGMENTATION,
     optimizer: { ...OPTIMIZER, learningRate: 1e-3 },
     supervisedLearningRate: 1e-3,
+    groupSize: 8,
     faceSize: 128,
-    full: { faces: 20000, identities: 1000, testFaces: 4000, testIdentities: 200, batch: 64, steps: 10000, globalOnlySteps: 10000, supervisedSteps: 4000 },
+    full: { faces: 12000, identities: 1000, testFaces: 3000, testIdentities: 250, batch: 64, steps: 10000, globalOnlySteps: 10000, supervisedSteps: 4000 },
     demo: { faces: 4000, identities: 400, testFaces: 960, testIdentities: 120, batch: 64, steps: 600, globalOnlySteps: 600, supervisedSteps: 0 },
   },
   /** The paper's scale: Swin-T (Liu et al. 2021) at 224 pixels, heads as in BYOL with MoBY's recipe. */
@@ -238,8 +242,9 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     augmentation: AUGMENTATION,
     optimizer: { ...OPTIMIZER, learningRate: 5e-4 },
     supervisedLearningRate: 5e-4,
+    groupSize: 8,
     faceSize: 256,
-    full: { faces: 40000, identities: 2000, testFaces: 4000, testIdentities: 200, batch: 32, steps: 100000, globalOnlySteps: 100000, supervisedSteps: 20000 },
+    full: { faces: 6000, identities: 600, testFaces: 1800, testIdentities: 180, batch: 32, steps: 100000, globalOnlySteps: 100000, supervisedSteps: 20000 },
     demo: { faces: 4000, identities: 400, testFaces: 960, testIdentities: 120, batch: 32, steps: 300, globalOnlySteps: 300, supervisedSteps: 0 },
   },
 };

@@ -6,14 +6,15 @@ import { layOut, makeParameters, type ArenaLayout, type Parameters, type Paramet
 import { checkBackbone, globalFeatureDim, regionFeatureDim, type Preset } from './presets.js';
 
 /** Parameters of the whole model: backbone, then projectors and predictors for the global and region features. */
-export function sslSpecs({ backbone, heads }: Preset): ParameterSpec[] {
+export function sslSpecs({ backbone, heads, regions }: Preset): ParameterSpec[] {
   const { hiddenDim, projectionDim } = heads;
   const features = { global: globalFeatureDim(backbone), region: regionFeatureDim(backbone) };
+  const groups = { global: 1, region: regions.actionUnits.length };
   return [
     ...Encoder.specs(backbone),
     ...(['global', 'region'] as const).flatMap((scope) => [
-      ...headSpecs(`${scope}.projector`, features[scope], hiddenDim, projectionDim),
-      ...headSpecs(`${scope}.predictor`, projectionDim, hiddenDim, projectionDim),
+      ...headSpecs(`${scope}.projector`, features[scope], hiddenDim, projectionDim, groups[scope]),
+      ...headSpecs(`${scope}.predictor`, projectionDim, hiddenDim, projectionDim, groups[scope]),
     ]),
   ];
 }

@@ -97,7 +97,7 @@ export async function trainSupervised(
         })
         .prepare(),
     };
-    const order = new BatchOrder(faces.count, batch, seed);
+    const order = new BatchOrder(faces.identities, batch, seed);
     const { beta1, beta2, epsilon, weightDecay, warmup } = optimizer;
     for (let step = 0; step < steps; step++) {
       const chosen = order.indices(step);

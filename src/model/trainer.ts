@@ -60,7 +60,7 @@ export class SelfSupervisedTrainer {
     private readonly inputs: StepInputs,
     private readonly captured: CapturedStep<StepOutputs>,
   ) {
-    this.order = new BatchOrder(options.data.count, options.batch, options.seed);
+    this.order = new BatchOrder(options.data.identities, options.batch, options.seed, options.preset.groupSize);
   }
 
   /** Uploads the data, makes the model and prepares the step. Everything it allocates belongs to the caller's scope. */

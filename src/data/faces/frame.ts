@@ -6,6 +6,9 @@ import type { Rgb } from './identity.js';
 import { RandomStream } from './philox.js';
 
 const FRAME_STREAM = 0xf7;
+const SESSION_STREAM = 0x5e;
+/** Seed of the sessions: a person is recorded in the same place under every seed. */
+const SESSION_SEED = 1;
 const DEGREE = Math.PI / 180;
 
 /** One picture of a person. Angles in radians. */
@@ -89,32 +92,65 @@ function drawSides(random: RandomStream, actionUnits: readonly ActionUnit[], dra
 }
 
 /**
+ * Where a person was recorded: light, background and camera noise. As in BP4D and DISFA all frames of a person share
+ * them, so that between two frames of one person the face moves and little else changes.
+ */
+interface Session {
+  readonly key: number;
+  readonly warmth: number;
+  readonly ambient: number;
+  /** Where the key light stands: to the side, and up. */
+  readonly side: number;
+  readonly up: number;
+  readonly front: number;
+  readonly top: [number, number, number];
+  /** Brightness of the background's bottom as a multiple of its top's. */
+  readonly fall: number;
+  readonly noise: number;
+}
+
+function makeSession(identity: number): Session {
+  const random = new RandomStream(SESSION_SEED, SESSION_STREAM, identity);
+  return {
+    key: random.uniform(0.45, 1.1),
+    warmth: random.spread(0.06),
+    ambient: random.uniform(0.28, 0.55),
+    side: random.spread(0.45),
+    up: random.uniform(0.1, 0.8),
+    front: random.uniform(0.6, 1),
+    top: randomColour(random, 0.02, 0.6),
+    fall: random.uniform(0.5, 1.1),
+    noise: random.uniform(0.001, 0.01),
+  };
+}
+
+/**
  * Frame `index` of the data set `seed`, whatever else is drawn.
  * @param sampler draws the AUs.
+ * @param identity number of the person, who is recorded in one session.
  */
-export function makeFrame(seed: number, index: number, sampler: IntensitySampler): Frame {
+export function makeFrame(seed: number, index: number, sampler: IntensitySampler, identity: number): Frame {
   const random = new RandomStream(seed, FRAME_STREAM, index);
   const intensities = drawSides(random, sampler.actionUnits, sampler.draw(random));
-  const key = random.uniform(0.45, 1.1);
-  const warmth = random.spread(0.06);
-  const ambient = random.uniform(0.28, 0.55);
-  const side = random.spread(0.45);
-  const top = randomColour(random, 0.02, 0.6);
-  const fall = random.uniform(0.5, 1.1);
+  const { key: sessionKey, warmth, ambient: sessionAmbient, side, up, front, top, fall, noise } = makeSession(identity);
+  // Small drifts within a session: exposure, and where the person sits under the light.
+  const exposure = 1 + random.spread(0.03);
+  const key = sessionKey * exposure;
+  const ambient = sessionAmbient * exposure;
   return {
     yaw: random.spread(8 * DEGREE),
     pitch: random.spread(5 * DEGREE),
     roll: random.spread(2.5 * DEGREE),
     fill: 0.95 + random.spread(0.025),
     shift: [random.spread(0.012), random.spread(0.012)],
-    lightDirection: normalise([side, random.uniform(0.1, 0.8), random.uniform(0.6, 1)]),
+    lightDirection: normalise([side + random.spread(0.05), up + random.spread(0.05), front]),
     lightColour: [key * (1 + warmth), key, key * (1 - 1.3 * warmth)],
     sky: [ambient * 0.97, ambient, ambient * 1.04],
     ground: [ambient * 0.58, ambient * 0.53, ambient * 0.5],
     backgroundTop: top,
     backgroundBottom: [top[0] * fall, top[1] * fall, top[2] * fall],
     gaze: [random.spread(0.14), random.spread(0.05)],
-    noise: random.uniform(0.001, 0.01),
+    noise,
     noiseSeed: random.bits(),
     intensities,
   };

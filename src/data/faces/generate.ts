@@ -77,7 +77,7 @@ export async function generateFaces(options: GenerateFacesOptions): Promise<Synt
         const number = identityOf(index);
         const identity = people.get(number) ?? makeIdentity(number);
         people.set(number, identity);
-        const frame = makeFrame(seed, index, sampler);
+        const frame = makeFrame(seed, index, sampler, number);
         actionUnits.forEach((au, column) => {
           const known = KNOWN_AUS.indexOf(au);
           const { right, left } = frame.intensities;
