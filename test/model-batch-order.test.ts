@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BatchOrder } from '../src/model/batch-order.js';
+import { BatchOrder, feasibleGroupSize } from '../src/model/batch-order.js';
 
 /** Faces of people who have `frames` each. */
 const people = (faces: number, frames: number) => Int32Array.from({ length: faces }, (_, face) => Math.floor(face / frames));
@@ -29,14 +29,21 @@ test('fewer faces than a batch are repeated within it', () => {
   assert.deepEqual([...new Set(indices)].sort(), [0, 1, 2]);
 });
 
-test('frames of one person stay together in groups, and an epoch still shows every face once', () => {
+test('a batch holds groups of frames of its people, person fastest, and an epoch still shows every face once', () => {
   const identities = people(48, 8);
   const order = new BatchOrder(identities, 16, 5, 4);
   const batches = Array.from({ length: 3 }, (_, step) => [...order.indices(step)]);
   for (const batch of batches) {
-    for (let start = 0; start < 16; start += 4) {
-      assert.equal(new Set(batch.slice(start, start + 4).map((face) => identities[face])).size, 1);
+    for (let person = 0; person < 4; person++) {
+      const frames = batch.filter((_, place) => place % 4 === person);
+      assert.equal(new Set(frames.map((face) => identities[face])).size, 1);
     }
   }
   assert.equal(new Set(batches.flat()).size, 48);
+});
+
+test('groups are no larger than the person with the fewest frames allows, and divide the batch', () => {
+  assert.equal(feasibleGroupSize(people(48, 8), 32, 8), 8);
+  assert.equal(feasibleGroupSize(people(48, 6), 32, 8), 4);
+  assert.equal(feasibleGroupSize(people(49, 8), 32, 8), 1);
 });

@@ -7,7 +7,7 @@ import { affine } from '../kernels/elementwise/index.js';
 import { transpose01 } from '../kernels/layout/index.js';
 import { contrastiveCrossEntropy, negativeCosine, relationMarginals, transportLoss } from '../kernels/loss/index.js';
 import { matmul } from '../kernels/matmul/index.js';
-import { l2Normalize } from '../kernels/normalization/index.js';
+import { batchNorm, l2Normalize } from '../kernels/normalization/index.js';
 import { sinkhorn } from '../kernels/sinkhorn/index.js';
 import type { ObjectiveConfig } from './presets.js';
 
@@ -48,13 +48,35 @@ export function regionTerm(engine: Engine, predicted: Tensor, target: Tensor, co
 }
 
 /**
- * InfoNCE per region (van den Oord et al. 2018; momentum target as in He et al. 2020): a region's prediction must
- * find the same face's region in the other view among the same region of all other faces of the batch. Comparing
- * a region only with itself in other faces leaves what the region does, not where it is, to tell them apart.
- * @param groups i32 [N], equal for rows of the same face: the face's own other row is no negative
+ * Takes each person's own mean out of their features and scales what is left: what remains is how a frame differs
+ * from the person's other frames in the batch, so the person as such is of no use to the contrast.
+ * @param x [2B, R, D], rows (view, frame, person) with `groupSize` frames of each person
  */
-export function contrastTerm(engine: Engine, predicted: Tensor, target: Tensor, groups: Tensor, config: ObjectiveConfig): Term {
-  const byRegion = (x: Tensor) => transpose01(engine, l2Normalize(engine, x));
+function relativeToPerson(engine: Engine, x: Tensor, groupSize: number): Tensor {
+  if (groupSize < 2) return x;
+  const rows = 2 * groupSize;
+  const columns = x.size / rows;
+  const ones = engine.tensor(new Float32Array(columns).fill(1), [columns]);
+  const zeros = engine.tensor(new Float32Array(columns), [columns]);
+  return engine.reshape(batchNorm(engine, engine.reshape(x, [rows, columns]), ones, zeros), x.shape);
+}
+
+/**
+ * InfoNCE per region (van den Oord et al. 2018; momentum target as in He et al. 2020): a region's prediction must
+ * find the same face's region in the other view among the same region of all other faces of the batch, after each
+ * person's mean was taken out. Two views of one image share the person, which is the easiest thing to recognise and
+ * says nothing about AUs: with that gone, what the region does is left to tell frames apart. Our addition.
+ * @param groups i32 [N], equal for rows of the same face: the face's own other row is no negative
+ * @param groupSize frames of each person in the batch; with 1 there is no mean to take out
+ */
+export function contrastTerm(
+  engine: Engine,
+  predicted: Tensor,
+  target: Tensor,
+  { groups, groupSize }: { readonly groups: Tensor; readonly groupSize: number },
+  config: ObjectiveConfig,
+): Term {
+  const byRegion = (x: Tensor) => transpose01(engine, l2Normalize(engine, relativeToPerson(engine, x, groupSize)));
   const logits = matmul(engine, byRegion(predicted), byRegion(target), { transposeB: true });
   const value = contrastiveCrossEntropy(engine, logits, { temperature: config.contrastTemperature, groups });
   return { name: 'contrast', value, weight: config.contrast };

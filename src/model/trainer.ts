@@ -1,7 +1,7 @@
 /** Self-supervised training: owns the model, the captured step and the schedules; runs the same in Node and in Chrome. */
 import type { FaceDataset } from '../data/dataset.js';
 import { DeviceError, type CapturedStep, type Engine } from '../engine/index.js';
-import { BatchOrder } from './batch-order.js';
+import { BatchOrder, feasibleGroupSize } from './batch-order.js';
 import { restoreTraining, snapshotTraining, type TrainingSnapshot } from './checkpoint/training-state.js';
 import { effectiveRank } from './collapse.js';
 import { uploadDataset, type DeviceDataset } from './device-dataset.js';
@@ -59,8 +59,10 @@ export class SelfSupervisedTrainer {
     readonly data: DeviceDataset,
     private readonly inputs: StepInputs,
     private readonly captured: CapturedStep<StepOutputs>,
+    groupSize: number,
   ) {
-    this.order = new BatchOrder(options.data.identities, options.batch, options.seed, options.preset.groupSize);
+    const { data: faces, batch, seed } = options;
+    this.order = new BatchOrder(faces.identities, batch, seed, groupSize);
   }
 
   /** Uploads the data, makes the model and prepares the step. Everything it allocates belongs to the caller's scope. */
@@ -75,8 +77,9 @@ export class SelfSupervisedTrainer {
       hyper: engine.zeros([8], 'f32', 'optimiser scalars'),
       targetDecay: engine.zeros([1], 'f32', 'target decay'),
     };
-    const captured = await captureTrainingStep(engine, model, data, inputs, batch, objective).prepare();
-    return new SelfSupervisedTrainer(engine, options, objective, model, data, inputs, captured);
+    const groupSize = feasibleGroupSize(options.data.identities, batch, preset.groupSize);
+    const captured = await captureTrainingStep(engine, model, data, inputs, { batch, groupSize }, objective).prepare();
+    return new SelfSupervisedTrainer(engine, options, objective, model, data, inputs, captured, groupSize);
   }
 
   get costs(): StepCosts {

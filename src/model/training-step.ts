@@ -69,14 +69,14 @@ export function gather(engine: Engine, tensors: readonly Tensor[]): Tensor {
 
 /**
  * Traces the step. Terms of weight 0 are not computed at all.
- * @param batch faces per step; each gives two views
+ * @param batch faces per step, each gives two views; `groupSize` frames of each person, person fastest (see BatchOrder)
  */
 export function captureTrainingStep(
   engine: Engine,
   model: SslModel,
   data: DeviceDataset,
   inputs: StepInputs,
-  batch: number,
+  { batch, groupSize }: { readonly batch: number; readonly groupSize: number },
   objective: ObjectiveConfig,
 ): CapturedStep<StepOutputs> {
   const { preset, online, target, layout } = model;
@@ -105,7 +105,7 @@ export function captureTrainingStep(
       if (predicted.regions && wanted.regions) {
         const other = swapViews(engine, wanted.regions);
         if (objective.region > 0) terms.push(regionTerm(engine, predicted.regions, other, objective));
-        if (objective.contrast > 0) terms.push(contrastTerm(engine, predicted.regions, other, groups, objective));
+        if (objective.contrast > 0) terms.push(contrastTerm(engine, predicted.regions, other, { groups, groupSize }, objective));
         if (objective.relation > 0) {
           const relation = relationTerm(engine, predicted.regions, other, model.prior, objective);
           terms.push(relation.term);
