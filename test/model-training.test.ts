@@ -28,6 +28,8 @@ const SMALLEST: Preset = {
   ...PRESETS.tiny,
   backbone: { ...PRESETS.tiny.backbone, imageSize: 32, embedDim: 16, heads: [1, 2] },
   heads: { hiddenDim: 32, projectionDim: 16 },
+  // A loss against a target that moves fast need not fall within a few steps.
+  optimizer: { ...PRESETS.tiny.optimizer, targetDecay: 0.99 },
 };
 const DATA = noiseFaces(16, 40);
 
@@ -56,11 +58,11 @@ for (const name of ['global', 'region', 'contrast', 'relation'] as const) {
   test(`the ${name} loss alone can be trained and falls`, () =>
     withEngine(async (engine) => {
       const off = { ...SMALLEST.objective, global: 0, region: 0, contrast: 0, relation: 0 };
-      const trainer = await makeTrainer(engine, { ...off, [name]: 1 }, 30);
-      const metrics = await train(trainer, 30);
+      const trainer = await makeTrainer(engine, { ...off, [name]: 1 }, 80);
+      const metrics = await train(trainer, 80);
       assert.deepEqual(Object.keys(metrics[0].terms), [name]);
       const mean = (from: number, to: number) => metrics.slice(from, to).reduce((sum, { loss }) => sum + loss, 0) / (to - from);
-      assert.ok(mean(25, 30) < mean(0, 5), `${name}: ${mean(0, 5)} at first, ${mean(25, 30)} at last`);
+      assert.ok(mean(70, 80) < mean(0, 10), `${name}: ${mean(0, 10)} at first, ${mean(70, 80)} at last`);
       trainer.destroy();
     }));
 }

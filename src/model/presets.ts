@@ -196,7 +196,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     supervisedLearningRate: 2e-3,
     groupSize: 8,
     faceSize: 80,
-    full: { faces: 3600, identities: 225, testFaces: 960, testIdentities: 60, batch: 32, steps: 1200, globalOnlySteps: 400, supervisedSteps: 600 },
+    full: { faces: 3840, identities: 240, testFaces: 960, testIdentities: 60, batch: 32, steps: 1200, globalOnlySteps: 400, supervisedSteps: 600 },
     demo: { faces: 1200, identities: 75, testFaces: 480, testIdentities: 30, batch: 32, steps: 100, globalOnlySteps: 40, supervisedSteps: 0 },
   },
   /** For a laptop's GPU. */
