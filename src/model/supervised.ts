@@ -4,7 +4,7 @@ import { DeviceError, type CapturedStep, type Engine, type Tensor } from '../eng
 import { augmentImages, augmentationParameters } from '../kernels/augment/index.js';
 import { bceWithLogits } from '../kernels/loss/index.js';
 import { linear } from '../kernels/matmul/index.js';
-import { adamw, clipScale } from '../kernels/optimizer/index.js';
+import { adamw, adamwHyper, clipScale } from '../kernels/optimizer/index.js';
 import { linearSpecs } from './backbone/specs.js';
 import { BatchOrder } from './batch-order.js';
 import { uploadDataset } from './device-dataset.js';
@@ -104,7 +104,7 @@ export async function trainSupervised(
       engine.write(indices, chosen);
       engine.write(key, Uint32Array.of(seed, step));
       const rate = learningRateAt(step, steps, preset.supervisedLearningRate, warmup);
-      engine.write(hyper, [rate, beta1, beta2, epsilon, weightDecay, 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1), 0]);
+      engine.write(hyper, adamwHyper(step + 1, { learningRate: rate, beta1, beta2, epsilon, weightDecay }));
       engine.write(captured.targets, Uint32Array.from({ length: batch * aus }, (_, at) => faces.labels[chosen[Math.floor(at / aus)] * aus + (at % aus)]));
       captured.step.run();
       const [loss] = await engine.read(captured.step.outputs.loss);

@@ -1,6 +1,7 @@
 /** Self-supervised training: owns the model, the captured step and the schedules; runs the same in Node and in Chrome. */
 import type { FaceDataset } from '../data/dataset.js';
 import { DeviceError, type CapturedStep, type Engine } from '../engine/index.js';
+import { adamwHyper } from '../kernels/optimizer/index.js';
 import { BatchOrder, feasibleGroupSize } from './batch-order.js';
 import { restoreTraining, snapshotTraining, type TrainingSnapshot } from './checkpoint/training-state.js';
 import { effectiveRank } from './collapse.js';
@@ -106,7 +107,7 @@ export class SelfSupervisedTrainer {
     const rate = learningRateAt(step, options.steps, learningRate, warmup);
     engine.write(inputs.indices, this.order.indices(step));
     engine.write(inputs.key, Uint32Array.of(options.seed, step));
-    engine.write(inputs.hyper, [rate, beta1, beta2, epsilon, weightDecay, 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1), 0]);
+    engine.write(inputs.hyper, adamwHyper(step + 1, { learningRate: rate, beta1, beta2, epsilon, weightDecay }));
     engine.write(inputs.targetDecay, [targetDecayAt(step, options.steps, targetDecay)]);
     return rate;
   }
