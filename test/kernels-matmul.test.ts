@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
-import { chooseMatmul, fitsVectors, linear, matmul, matmulDevice, planMatmul, type MatmulProblem, type MatmulVariant } from '../src/kernels/matmul/index.js';
+import { chooseMatmul, fitsVectors, linear, matmul, matmulDevice, matmulSplitting, planMatmul, type MatmulProblem, type MatmulVariant } from '../src/kernels/matmul/index.js';
 import { checkGradients } from './gradient-check.js';
 import { expectClose, randomValues, relativeError, withEngine } from './helpers.js';
 import { erf, linearReference, matmulReference, type MatmulCase } from './reference/matmul.js';
@@ -91,7 +91,7 @@ test('long inner sums are split and give the same bits every time', () =>
       const sizes = { m: 32, n: 28, k, transposeA: true };
       const problem = { ...sizes, transposeB: false, problems: 1, rowSums: false };
       const device = matmulDevice(engine);
-      const plan = planMatmul(chooseMatmul(device, problem), device, problem, true);
+      const plan = planMatmul(chooseMatmul(device, problem), matmulSplitting(engine), problem, true);
       assert.ok(plan.splits > 1 && plan.splits * plan.splitLength >= k, `${plan.splits} splits of ${plan.splitLength}`);
       const [a, b] = inputsOf(sizes).map(({ data, shape }) => engine.tensor(data, shape));
       const first = await engine.read(matmul(engine, a, b, { transposeA: true }));

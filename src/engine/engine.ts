@@ -13,6 +13,7 @@ import { ProgramCache, type ShaderSources } from './program.js';
 import { Recorder } from './recorder.js';
 import { formatShape, sizeOf, Storage, Tensor } from './tensor.js';
 import { Tape, type Backward } from './tape.js';
+import { VariantChoices, type EngineObserver } from './variants.js';
 
 /** The two kernels that the tape needs to sum gradients; kernel modules bring them. */
 export interface TapeKernels {
@@ -26,6 +27,8 @@ export interface EngineOptions {
   readonly adapter: GPUAdapter;
   readonly shaderSources: ShaderSources;
   readonly tapeKernels: TapeKernels;
+  /** Variants to force from the start, by kernel family; see `Engine.force`. */
+  readonly variants?: Readonly<Record<string, string>>;
 }
 
 /** Tensors inside a value that a scope or a captured function returns: itself, or in arrays and plain objects. */
@@ -48,6 +51,8 @@ export class Engine {
   private failure: DeviceError | null = null;
   private readonly stagings = new Map<number, GPUBuffer[]>();
   private destroyed = false;
+  private readonly variants: VariantChoices;
+  private readonly observers = new Set<EngineObserver>();
 
   private constructor(
     readonly device: GPUDevice,
@@ -58,6 +63,7 @@ export class Engine {
     this.programs = new ProgramCache(device, options.shaderSources);
     this.eager = new EagerExecutor(device, this.pool, (storage) => this.scopes[this.scopes.length - 1].add(storage));
     this.executor = this.eager;
+    this.variants = new VariantChoices(options.variants);
     device.addEventListener('uncapturederror', (event) => {
       this.failure ??= new DeviceError(`The device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`);
     });
@@ -200,7 +206,9 @@ export class Engine {
         throw new KernelError(call.shader, `cannot be launched with ${call.workgroups.join(' x ')} workgroups; each count must be 1 to ${limit}.`);
       }
     }
-    this.executor.run({ kind: 'dispatch', call, program, uniform: program.packParams(call.params) });
+    const command = { kind: 'dispatch', call, program, uniform: program.packParams(call.params) } as const;
+    for (const observer of this.observers) observer.launch?.(command);
+    this.executor.run(command);
   }
 
   /** Fills a tensor with zero bytes. */
@@ -216,6 +224,34 @@ export class Engine {
       );
     }
     this.executor.run({ kind: 'copy', source, destination });
+  }
+
+  // Variants
+
+  /**
+   * Which variant of a kernel family runs: the forced one, or else what the family's rule says. Kernel modules ask
+   * once per problem, with the name that src/kernels/variants.ts lists them under.
+   * @param candidates the variants that take this problem on this device
+   * @throws {KernelError} when the forced variant is none of them
+   */
+  choose<Variant extends string>(family: string, candidates: readonly Variant[], byRule: Variant): Variant {
+    const chosen = this.variants.choose(family, candidates, byRule);
+    for (const observer of this.observers) observer.choice?.(family, candidates, chosen);
+    return chosen;
+  }
+
+  /** Forces a family's variant for all that is launched or captured from now on; null gives the choice back to its rule. */
+  force(family: string, variant: string | null): void {
+    this.variants.force(family, variant);
+  }
+
+  /**
+   * Tells an observer of every choice and every launch until the returned function is called.
+   * Replays of a captured step launch nothing new, so they are not told.
+   */
+  observe(observer: EngineObserver): () => void {
+    this.observers.add(observer);
+    return () => this.observers.delete(observer);
   }
 
   // Differentiation

@@ -1,7 +1,7 @@
 /** The tensor and autograd engine. */
 export { formatBytes, type MemoryCounters } from './buffers.js';
 export { CapturedStep, type ProfileEntry } from './captured-step.js';
-export type { KernelCall, Workgroups } from './commands.js';
+export type { DispatchCommand, KernelCall, Workgroups } from './commands.js';
 export { adapterName, isSoftwareAdapter, type AdapterDescription } from './device.js';
 export type { DType, TypedArray } from './dtype.js';
 export { Engine, type EngineOptions, type TapeKernels } from './engine.js';
@@ -13,3 +13,4 @@ export { reflect, type Reflection } from './reflection.js';
 export { specialize, type Constants } from './specialize.js';
 export type { Backward, BackwardContext, Tape } from './tape.js';
 export { expectShape, formatShape, sizeOf, Tensor } from './tensor.js';
+export type { EngineObserver } from './variants.js';

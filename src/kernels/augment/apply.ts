@@ -44,7 +44,7 @@ export function augmentImages(
   const rows = expectRows('augmentImages', geometry, indices.size);
   expectShape('augmentImages: colour', colour.shape, [rows, 8]);
   const y = engine.empty([rows, sizeOut, sizeOut, 3]);
-  const perThread = engine.info.software ? 16 : 4;
+  const perThread = engine.choose('augment-images', ['few', 'many'], engine.info.software ? 'many' : 'few') === 'many' ? 16 : 4;
   engine.dispatch({
     shader: 'augment/images',
     constants: { PER_THREAD: perThread },

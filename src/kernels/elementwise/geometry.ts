@@ -2,9 +2,8 @@ import { gridFor, type Engine, type Workgroups } from '../../engine/index.js';
 
 /** Threads of a workgroup of the elementwise and layout kernels. */
 const WORKGROUP = 64;
-/** Items per thread: their constant PER_THREAD, and what it becomes on a software adapter for large inputs. */
-const PER_THREAD = 4;
-const PER_THREAD_SOFTWARE = 16;
+/** Items per thread, the constant PER_THREAD of the kernels: few by default, many for large inputs on a software adapter. */
+const PER_THREAD = { few: 4, many: 16 } as const;
 /** Workgroups that a software adapter should have at least, so that all its threads find work. */
 const SOFTWARE_WORKGROUPS = 8;
 
@@ -16,8 +15,8 @@ export interface ItemLaunch {
 
 /** Launch of a kernel whose threads take PER_THREAD of `items` each (elements, or vec4 of elements). */
 export function itemLaunch(engine: Engine, items: number): ItemLaunch {
-  const many = engine.info.software && items >= WORKGROUP * PER_THREAD_SOFTWARE * SOFTWARE_WORKGROUPS;
-  const perThread = many ? PER_THREAD_SOFTWARE : PER_THREAD;
+  const many = engine.info.software && items >= WORKGROUP * PER_THREAD.many * SOFTWARE_WORKGROUPS;
+  const perThread = PER_THREAD[engine.choose('items', ['few', 'many'], many ? 'many' : 'few')];
   return { constants: { PER_THREAD: perThread }, workgroups: gridFor(items, WORKGROUP * perThread) };
 }
 
@@ -28,7 +27,7 @@ export function elementwiseLaunch(engine: Engine, count: number): ItemLaunch {
 
 /** Workgroups of an elementwise kernel with its default constants (PER_THREAD 4) on `count` elements. */
 export function elementwiseGrid(count: number): Workgroups {
-  return gridFor(Math.ceil(count / 4), WORKGROUP * PER_THREAD);
+  return gridFor(Math.ceil(count / 4), WORKGROUP * PER_THREAD.few);
 }
 
 /** How many floats a kernel with an `element` alias takes at a time, and the constant that says so. */

@@ -47,7 +47,8 @@ export function relationMarginals(engine: Engine, o: Tensor, t: Tensor, floor = 
   const a = engine.empty([batch, regions]);
   const b = engine.empty([batch, regions]);
   const work = { tensors: { o, t, a, b }, flops: 6 * o.size, bytes: 8 * o.size };
-  if (engine.info.software) {
+  const variant = engine.choose('relation-marginals', ['workgroup', 'serial'], engine.info.software ? 'serial' : 'workgroup');
+  if (variant === 'serial') {
     const params = { batch, regions, columns, least: floor };
     engine.dispatch({ shader: 'loss/relation_marginals_serial', params, workgroups: gridFor(2 * batch, 16), ...work });
   } else {

@@ -29,6 +29,18 @@ export interface MatmulProblem {
   readonly rowSums: boolean;
 }
 
+/** Into how many parts inner sums are split: parts go on until there are `workgroups`, each of `shortest` terms or more. */
+export interface MatmulSplitting {
+  readonly workgroups: number;
+  readonly shortest: number;
+}
+
+/**
+ * Enough workgroups to keep the device busy, each with an inner sum long enough to pay for its output: few for the
+ * 16 queues that SwiftShader deals workgroups to, many for a GPU's compute units.
+ */
+const SPLITTINGS = { few: { workgroups: 64, shortest: 128 }, many: { workgroups: 256, shortest: 256 } } as const satisfies Record<string, MatmulSplitting>;
+
 /** How a problem is launched. */
 export interface MatmulPlan {
   readonly shader: string;
@@ -50,6 +62,17 @@ export function matmulDevice(engine: Engine): MatmulDevice {
 /** True when every row that the kernels would read or write as vec4s begins at a multiple of 4 floats. */
 export function fitsVectors({ m, n, k, transposeA, transposeB, rowSums }: MatmulProblem): boolean {
   return n % 4 === 0 && (transposeA ? m : k) % 4 === 0 && (transposeB ? k : n) % 4 === 0 && (!rowSums || m % 4 === 0);
+}
+
+/** The variants that take a problem on a device. */
+export function matmulCandidates(device: MatmulDevice, problem: MatmulProblem): MatmulVariant[] {
+  const vectors: MatmulVariant[] = device.subgroups ? ['register', 'quad'] : ['register'];
+  return ['naive', 'tile', 'workgroup', ...(fitsVectors(problem) ? vectors : [])];
+}
+
+/** How an engine's device splits inner sums; see `planMatmul`. */
+export function matmulSplitting(engine: Engine): MatmulSplitting {
+  return SPLITTINGS[engine.choose('matmul-splits', ['few', 'many'], engine.info.software ? 'few' : 'many')];
 }
 
 /**
@@ -94,15 +117,12 @@ function tiling(variant: MatmulVariant, { n, k }: MatmulProblem): { rows: number
  * Geometry of one launch.
  * @param splittable false where the epilogue is not linear in the sum (bias, activation, residual)
  */
-export function planMatmul(variant: MatmulVariant, device: MatmulDevice, problem: MatmulProblem, splittable: boolean): MatmulPlan {
+export function planMatmul(variant: MatmulVariant, splitting: MatmulSplitting, problem: MatmulProblem, splittable: boolean): MatmulPlan {
   const { rows, columns, constants, rowsInX } = tiling(variant, problem);
   const down = Math.ceil(problem.m / rows);
   const across = Math.ceil(problem.n / columns);
-  // Enough workgroups to keep the device busy, each with an inner sum long enough to pay for its output:
-  // 64 for the 16 queues that SwiftShader deals workgroups to, 256 for a GPU's compute units.
-  const [wanted, shortest] = device.software ? [64, 128] : [256, 256];
-  const most = splittable ? Math.max(1, Math.floor(problem.k / shortest)) : 1;
-  const parts = Math.min(most, Math.ceil(wanted / (down * across * problem.problems)));
+  const most = splittable ? Math.max(1, Math.floor(problem.k / splitting.shortest)) : 1;
+  const parts = Math.min(most, Math.ceil(splitting.workgroups / (down * across * problem.problems)));
   const splitLength = Math.ceil(problem.k / parts / 4) * 4;
   return {
     shader: `matmul/matmul_${variant}`,

@@ -1,4 +1,16 @@
-export { chooseMatmul, fitsVectors, matmulDevice, planMatmul, type MatmulDevice, type MatmulPlan, type MatmulProblem, type MatmulVariant } from './choose.js';
+export {
+  chooseMatmul,
+  fitsVectors,
+  matmulCandidates,
+  matmulDevice,
+  matmulSplitting,
+  planMatmul,
+  type MatmulDevice,
+  type MatmulPlan,
+  type MatmulProblem,
+  type MatmulSplitting,
+  type MatmulVariant,
+} from './choose.js';
 export { launchProduct, type Product } from './launch.js';
 export { linear, type LinearOptions } from './linear.js';
 export { matmul, type MatmulOptions } from './matmul.js';

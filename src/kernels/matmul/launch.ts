@@ -1,7 +1,7 @@
 /** Launches one matrix product on given tensors; the differentiable ops of this family are made of these. */
 import type { Engine, Tensor } from '../../engine/index.js';
 import { finishColumnSum } from '../reduction/index.js';
-import { chooseMatmul, matmulDevice, planMatmul, type MatmulVariant } from './choose.js';
+import { chooseMatmul, matmulCandidates, matmulDevice, matmulSplitting, planMatmul, type MatmulVariant } from './choose.js';
 
 /** WebGPU's default limit of workgroups per dimension. */
 const MAX_WORKGROUPS = 65535;
@@ -35,7 +35,7 @@ export interface Product {
   /** [m], overwritten with the sums of op(a)'s rows; only for one problem or summed ones. */
   readonly rowSums?: Tensor | null;
   readonly label?: string;
-  /** For tests and benchmarks; the fastest by default. */
+  /** For tests and benchmarks; the engine's choice by default. */
   readonly variant?: MatmulVariant;
 }
 
@@ -49,7 +49,8 @@ export function launchProduct(engine: Engine, product: Product): void {
   const device = matmulDevice(engine);
   const problem = { m, n, k, problems, transposeA, transposeB, rowSums: Boolean(rowSums) };
   const splittable = !bias && !gelu && !residual;
-  const plan = planMatmul(product.variant ?? chooseMatmul(device, problem), device, problem, splittable);
+  const variant = product.variant ?? engine.choose('matmul', matmulCandidates(device, problem), chooseMatmul(device, problem));
+  const plan = planMatmul(variant, matmulSplitting(engine), problem, splittable);
   const outputs = plan.splits * problems;
   const strideY = m * n + (rowSums ? m : 0);
   const inParts = plan.splits > 1 || Boolean(rowSums) || (sumProblems && problems > 1);

@@ -17,6 +17,10 @@ export function rowsAndColumns(x: Tensor): { rows: number; columns: number } {
   return { rows: x.size / columns, columns };
 }
 
+/** Lanes that share a row, by variant. */
+const ROW_LANES = { thread: 1, lanes8: 8, lanes16: 16, lanes32: 32 } as const;
+const ROW_VARIANTS = Object.keys(ROW_LANES) as (keyof typeof ROW_LANES)[];
+
 /**
  * Launch of the kernels that reduce rows: on a GPU several lanes share a row, so that it is read in coalesced
  * pieces; on a software adapter one thread takes a row, because barriers are costly there.
@@ -26,7 +30,8 @@ export function rowLaunch(engine: Engine, x: Tensor, vectors = true): RowLaunch 
   const { rows, columns: floats } = rowsAndColumns(x);
   const { width, constants } = vectors ? elementWidth(floats) : elementWidth(1);
   const columns = floats / width;
-  const lanes = engine.info.software ? 1 : columns <= 32 ? 8 : columns <= 128 ? 16 : 32;
+  const byRule = engine.info.software ? 'thread' : columns <= 32 ? 'lanes8' : columns <= 128 ? 'lanes16' : 'lanes32';
+  const lanes = ROW_LANES[engine.choose('rows', ROW_VARIANTS, byRule)];
   return { rows, columns, constants: { LANES: lanes, WIDTH: width, ...constants }, workgroups: gridFor(rows * lanes) };
 }
 
@@ -35,6 +40,7 @@ export function rowLaunch(engine: Engine, x: Tensor, vectors = true): RowLaunch 
  * and at least 8 rows in a share.
  */
 export function columnShares(engine: Engine, rows: number, columns: number): number {
-  const threads = engine.info.software ? 512 : 32768;
+  const choice = engine.choose('column-shares', ['many', 'few'], engine.info.software ? 'few' : 'many');
+  const threads = choice === 'few' ? 512 : 32768;
   return Math.max(1, Math.min(Math.ceil(threads / columns), Math.ceil(rows / 8)));
 }

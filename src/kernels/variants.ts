@@ -1,0 +1,28 @@
+/**
+ * Every kernel family that comes in variants. Kernel modules ask `engine.choose(family, candidates, byRule)`; this
+ * list says what there is to choose from, so that `zygo verify` can name variants that a device does not offer.
+ */
+export interface VariantFamily {
+  /** The variant that the others are compared with; it needs no optional feature. */
+  readonly base: string;
+  /** Every variant, with the optional features of WebGPU that it needs. */
+  readonly variants: Readonly<Record<string, readonly GPUFeatureName[]>>;
+}
+
+/** Families by the name that is given to `engine.choose`. */
+export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
+  /** Items (elements, or vec4 of elements) per thread of elementwise and layout kernels: 4 or 16. */
+  items: { base: 'few', variants: { few: [], many: [] } },
+  /** How many threads of a row kernel share a row. */
+  rows: { base: 'thread', variants: { thread: [], lanes8: [], lanes16: [], lanes32: [] } },
+  /** Into how many shares sums over rows are cut. */
+  'column-shares': { base: 'few', variants: { few: [], many: [] } },
+  /** The files of shaders/matmul. */
+  matmul: { base: 'naive', variants: { naive: [], tile: [], workgroup: [], register: [], quad: ['subgroups'] } },
+  /** Into how many parts long inner sums of matrix products are cut. */
+  'matmul-splits': { base: 'few', variants: { few: [], many: [] } },
+  /** One thread or one workgroup per image and side. */
+  'relation-marginals': { base: 'serial', variants: { serial: [], workgroup: [] } },
+  /** Pixels per thread: 4 or 16. */
+  'augment-images': { base: 'few', variants: { few: [], many: [] } },
+};
