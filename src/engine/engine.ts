@@ -261,6 +261,12 @@ export class Engine {
     this.currentTape?.record(name, inputs, outputs, backward);
   }
 
+  /** True when an op on these inputs will be differentiated: what only its backward pass needs is worth keeping. */
+  differentiates(inputs: readonly Tensor[]): boolean {
+    const tape = this.currentTape;
+    return tape !== null && inputs.some((input) => tape.tracks(input));
+  }
+
   /** Runs `body` with a new tape: what it computes can be differentiated until it returns. */
   withTape<T>(body: (tape: Tape) => T): T {
     const { add, accumulate } = this.options.tapeKernels;
