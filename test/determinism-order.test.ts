@@ -1,0 +1,79 @@
+/**
+ * No kernel leaves the order of a sum to the device: no atomics anywhere, and training with every workgroup and every
+ * lane in reverse gives the same bits. That both notice what they should is shown on kernels that break the rule.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { shaderSources } from '../src/shaders.generated.js';
+import { differences, expectSameBits } from './determinism-compare.js';
+import { runOn, withShaders } from './determinism-engine.js';
+import { reverseAll, reversed } from './determinism-schedule.js';
+
+/** Few steps: what differs in one sum is in every parameter one step later. */
+const STEPS = { until: 3 };
+
+/**
+ * Words of a WGSL program by which several invocations can add to one place in whatever order they come: its atomics
+ * (integers only, so a float sum would be a compare-exchange loop over bit patterns), without comments.
+ */
+function atomicWords(source: string): string[] {
+  return source.replace(/\/\/.*|\/\*[^]*?\*\//g, '').match(/\batomic\w*/g) ?? [];
+}
+
+test('no kernel uses atomics', () => {
+  for (const [name, source] of Object.entries(shaderSources)) assert.deepEqual(atomicWords(source), [], name);
+  // A float sum by compare-exchange, as it would have to be written.
+  const exchange = `
+    @group(0) @binding(0) var<storage, read_write> sum: array<atomic<u32>>; // not atomic
+    fn add(value: f32) {
+      var old = atomicLoad(&sum[0]);
+      loop {
+        let result = atomicCompareExchangeWeak(&sum[0], old, bitcast<u32>(bitcast<f32>(old) + value));
+        if (result.exchanged) { break; }
+        old = result.old_value;
+      }
+    }`;
+  assert.deepEqual(atomicWords(exchange), ['atomic', 'atomicLoad', 'atomicCompareExchangeWeak']);
+});
+
+for (const software of [true, false]) {
+  test(`workgroups and lanes in reverse give the same bits (geometry of ${software ? 'a software adapter' : 'a GPU'})`, async () => {
+    const options = { ...STEPS, software };
+    expectSameBits(await runOn({}, options), await runOn(reverseAll(shaderSources), options), 'the reversed run');
+  });
+}
+
+/** Kernels that add the same numbers in the opposite order, as arriving atomics might: what stands there, what instead. */
+const OTHER_ORDER: readonly (readonly [shader: string, from: string, to: string])[] = [
+  ['reduction/column_sum_finish', 'partial[share *', 'partial[(params.shares - 1u - share) *'],
+  ['optimizer/sum_squares_partial', 'total += sums[k];', 'total += sums[63u - k];'],
+];
+
+test('one sum in another order changes the bits', async () => {
+  const usual = await runOn({}, STEPS);
+  for (const [shader, from, to] of OTHER_ORDER) {
+    assert.ok(shaderSources[shader].includes(from), `${shader} must hold "${from}"`);
+    const other = await runOn({ [shader]: shaderSources[shader].replaceAll(from, to) }, STEPS);
+    assert.notEqual(differences(usual, other).length, 0, `${shader} with another order must be noticed`);
+  }
+});
+
+test('reversing shows a kernel whose workgroups race', async () => {
+  // Each workgroup reads what another one writes. With more workgroups than any device holds at once, those that the
+  // device takes first read the old value and those that it takes last the new one.
+  const count = 1 << 20;
+  const race = `
+    @group(0) @binding(0) var<storage, read_write> x: array<f32>;
+    @compute @workgroup_size(64)
+    fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+      let i = group.x * 64u + lane;
+      x[i] = 2.0 * x[(i + ${count / 2}u) % ${count}u] + 1.0;
+    }`;
+  const result = (source: string) =>
+    withShaders({ race: source }, async (engine) => {
+      const x = engine.zeros([count]);
+      engine.dispatch({ shader: 'race', tensors: { x }, workgroups: [count / 64] });
+      return engine.read(x);
+    });
+  assert.notDeepEqual(await result(race), await result(reversed('race', race)));
+});
