@@ -8,7 +8,9 @@
 // entry is forbidden, has the potential DEAD, a very negative number whose sums stay finite: its plan entries are 0.
 //
 //   cost [B, N, M]   a [B, N]   b [B, M]   plan [B, N, M]   residual [B]   used [B]: iterations done
-//   history [B, iterations + 1, N + M]: element 0 of row 0 is the number of iterations done, row t is (u, v) after t
+//   history [B, iterations + 1, 2 (N + M)]: element 0 of row 0 is the number of iterations done, row t is (u, v) after
+//   t and, for each, its slip: how far log mass - u / lambda, rounded, is above the LSE. The backward pass needs LSEs
+//   to better than the last bit of a potential of size cost / eps: an error would add up over thousands of steps.
 //
 // residual = sum_i |target_i - sum_j plan_ij| with target_i = a_i exp(-u_i (1 / lambda - 1)), what the optimum
 // satisfies; for hard marginals it is the L1 error of the row marginals (the columns are exact after the v update).
@@ -22,9 +24,12 @@ const N: u32 = 12u;
 const M: u32 = 12u;
 const LANES: u32 = 16u;
 const SLOTS: u32 = 2u;
+// Whether the history is kept for a backward pass; it may be a placeholder otherwise.
+const KEEP: bool = true;
 
 const INVOCATIONS: u32 = LANES * SLOTS;
 const DEAD: f32 = -1e30;
+const ROW: u32 = 2u * (N + M);
 
 struct Params {
   problems: u32,
@@ -72,12 +77,15 @@ fn extend(state: vec2<f32>, x: vec4<f32>) -> vec2<f32> {
   return vec2<f32>(highest, state.y * exp(state.x - highest) + ((e.x + e.y) + (e.z + e.w)));
 }
 
-fn potential(mass: f32, state: vec2<f32>) -> f32 {
+// A potential and its slip.
+fn potential(mass: f32, state: vec2<f32>) -> vec2<f32> {
   // Below DEAD / 2 there is no entry that mass could go to.
   if (mass <= 0.0 || state.x < DEAD * 0.5) {
-    return DEAD;
+    return vec2<f32>(DEAD, 0.0);
   }
-  return params.lambda * (log(mass) - (state.x + log(state.y)));
+  let log_sum = log(state.y);
+  let value = params.lambda * (log(mass) - (state.x + log_sum));
+  return vec2<f32>(value, (log(mass) - value / params.lambda - state.x) - log_sum);
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -94,7 +102,7 @@ fn main(
   let cost_at = problem * N * M;
   let u_at = slot * N;
   let v_at = slot * M;
-  let history_at = problem * (params.iterations + 1u) * (N + M);
+  let history_at = problem * (params.iterations + 1u) * ROW;
   // Each potential is written by one invocation only, so the barriers below order everything.
   for (var j = lane; j < M; j += LANES) {
     v[v_at + j] = 0.0;
@@ -104,7 +112,7 @@ fn main(
   var done = !exists;
   var iterations_done = 0u;
   for (var t = 1u; t <= params.iterations; t++) {
-    let row_at = history_at + t * (N + M);
+    let row_at = history_at + t * ROW;
     if (!done) {
       iterations_done = t;
       for (var i = lane; i < N; i += LANES) {
@@ -113,8 +121,11 @@ fn main(
           state = extend(state, row_logits(cost_at + i * M, v_at, j));
         }
         let value = potential(a[problem * N + i], state);
-        u[u_at + i] = value;
-        history[row_at + i] = value;
+        u[u_at + i] = value.x;
+        if (KEEP) {
+          history[row_at + i] = value.x;
+          history[row_at + N + M + i] = value.y;
+        }
       }
     }
     workgroupBarrier();
@@ -125,8 +136,11 @@ fn main(
           state = extend(state, column_logits(cost_at + j, u_at, i));
         }
         let value = potential(b[problem * M + j], state);
-        v[v_at + j] = value;
-        history[row_at + N + j] = value;
+        v[v_at + j] = value.x;
+        if (KEEP) {
+          history[row_at + N + j] = value.x;
+          history[row_at + N + M + N + j] = value.y;
+        }
       }
     }
     workgroupBarrier();
@@ -156,7 +170,9 @@ fn main(
         if (exists && lane == 0u) {
           residual[problem] = total;
           used[problem] = iterations_done;
-          history[history_at] = f32(iterations_done);
+          if (KEEP) {
+            history[history_at] = f32(iterations_done);
+          }
         }
       } else {
         done = done || total < params.tolerance;

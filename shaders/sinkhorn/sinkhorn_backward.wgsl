@@ -5,7 +5,7 @@
 //   u step:  h_i = -lambda du_i,  W_ij = exp(v_j + K_ij - LSE_i),  dv_j  = sum_i W_ij h_i,  dK_ij += W_ij h_i
 //   dlog a_i += lambda du_i,  dlog b_j += lambda dv_j;  dcost = -dK / eps,  da = dlog a / a,  db = dlog b / b
 //
-// LSE need not be computed again: LSE_i = log a_i - u_i / lambda. Zero masses and dead rows get no gradient.
+// LSE need not be computed again: LSE_i = log a_i - u_i / lambda - slip_i; the slip goes into h_i. Zero masses and dead rows get no gradient.
 // Layouts as in sinkhorn.wgsl; dplan, dcost [B, N, M], da [B, N], db [B, M].
 //
 // Dispatch: as sinkhorn.wgsl. dK is summed in workgroup memory (IN_WORKGROUP) or, for problems too large for it,
@@ -21,6 +21,7 @@ const SUMS: u32 = 288u;
 
 const INVOCATIONS: u32 = LANES * SLOTS;
 const DEAD: f32 = -1e30;
+const ROW: u32 = 2u * (N + M);
 
 struct Params {
   problems: u32,
@@ -40,8 +41,7 @@ struct Params {
 @group(0) @binding(8) var<uniform> params: Params;
 
 var<workgroup> dk: array<f32, SUMS>;
-// u or v of the step at hand, and what its weights need: the LSE and h. Rows in the first half, columns in the second.
-var<workgroup> potentials: array<f32, SLOTS * (N + M)>;
+// Of the step at hand: LSE and h; then du and dv, and the sums of dlog a and dlog b. Rows first, then columns.
 var<workgroup> offsets: array<f32, SLOTS * (N + M)>;
 var<workgroup> flows: array<f32, SLOTS * (N + M)>;
 var<workgroup> slopes: array<f32, SLOTS * (N + M)>;
@@ -69,9 +69,9 @@ fn main(
   let cost_at = problem * N * M;
   let rows_at = slot * (N + M);
   let columns_at = rows_at + N;
-  let history_at = problem * (params.iterations + 1u) * (N + M);
+  let history_at = problem * (params.iterations + 1u) * ROW;
   let iterations_done = select(0u, u32(history[history_at]), exists);
-  let last_at = history_at + iterations_done * (N + M);
+  let last_at = history_at + iterations_done * ROW;
 
   if (exists) {
     for (var i = lane; i < N; i += LANES) {
@@ -112,7 +112,7 @@ fn main(
   for (var back = 0u; back < params.iterations; back++) {
     let t = params.iterations - back;
     let running = t <= iterations_done;
-    let row_at = history_at + t * (N + M);
+    let row_at = history_at + t * ROW;
 
     if (running) {
       for (var j = lane; j < M; j += LANES) {
@@ -121,7 +121,7 @@ fn main(
         let alive = v_j > DEAD * 0.5;
         let flow = select(0.0, params.lambda * slopes[columns_at + j], alive);
         mass_slopes[columns_at + j] += flow;
-        flows[columns_at + j] = -flow;
+        flows[columns_at + j] = -flow * exp(history[row_at + N + M + N + j]);
         offsets[columns_at + j] = select(-DEAD, log(select(1.0, mass, alive)) - v_j / params.lambda, alive);
       }
     }
@@ -141,7 +141,7 @@ fn main(
         let alive = u_i > DEAD * 0.5;
         let flow = select(0.0, params.lambda * sum, alive);
         mass_slopes[rows_at + i] += flow;
-        flows[rows_at + i] = -flow;
+        flows[rows_at + i] = -flow * exp(history[row_at + N + M + i]);
         offsets[rows_at + i] = select(-DEAD, log(select(1.0, mass, alive)) - u_i / params.lambda, alive);
         slopes[rows_at + i] = 0.0;
       }
@@ -152,7 +152,7 @@ fn main(
       for (var j = lane; j < M; j += LANES) {
         var v_j = 0.0;
         if (t > 1u) {
-          v_j = history[row_at - (N + M) + N + j];
+          v_j = history[row_at - ROW + N + j];
         }
         var sum = 0.0;
         for (var i = 0u; i < N; i++) {

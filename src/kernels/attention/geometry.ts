@@ -93,6 +93,15 @@ export interface KernelChoice {
 }
 
 /**
+ * Family 'attention-forward' or 'attention-backward': 'shared' always fits; 'direct' takes windows whose scores fit
+ * private memory in the backward pass, and all in the forward pass.
+ */
+function chooseKind(engine: Engine, tokens: number, pass: 'forward' | 'backward'): 'direct' | 'shared' {
+  const candidates = pass === 'forward' || tokens <= MAX_DIRECT_TOKENS ? (['shared', 'direct'] as const) : (['shared'] as const);
+  return engine.choose<'direct' | 'shared'>(`attention-${pass}`, candidates, engine.info.software && candidates.length > 1 ? 'direct' : 'shared');
+}
+
+/**
  * A software adapter pays for workgroup memory and barriers in every subgroup, more than for loads: it gets kernels
  * without either (two to three times as fast there), as far as a window's scores fit private memory.
  */
@@ -109,7 +118,7 @@ export function chooseKernel(engine: Engine, geometry: WindowGeometry, pass: 'fo
   };
   const name = pass === 'forward' ? 'attention/window_attention' : 'attention/window_attention_backward';
   const tokens = Math.ceil(windowSize ** 2 / 4) * 4;
-  if (engine.info.software && (pass === 'forward' || tokens <= MAX_DIRECT_TOKENS)) {
+  if (chooseKind(engine, tokens, pass) === 'direct') {
     const invocations = pass === 'forward' ? 32 : 4;
     return { shader: `${name}_direct`, constants: { ...common, INVOCATIONS: invocations }, kind: 'direct', itemsPerWorkgroup: invocations };
   }

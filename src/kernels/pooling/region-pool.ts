@@ -42,7 +42,7 @@ export function regionPool(engine: Engine, x: Tensor, masks: Tensor, epsilon = 1
   const regionTiles = Math.ceil(regions / 4);
   const tensors = { x, m: masks, y: pooled, mass };
   const bytes = 4 * (x.size + masks.size + pooled.size);
-  if (engine.info.software) {
+  if (engine.choose('region-pool', ['shared', 'direct'], engine.info.software ? 'direct' : 'shared') === 'direct') {
     const workgroups = gridFor(batch * regionTiles * Math.ceil(channels / 4), DIRECT_INVOCATIONS);
     engine.dispatch({ shader: 'pooling/region_pool_direct', tensors, params: { ...params, images: batch }, workgroups, flops, bytes });
   } else {

@@ -1,1 +1,2 @@
-export { MAX_SINKHORN_SIZE, sinkhorn, type SinkhornOptions, type SinkhornResult } from './sinkhorn.js';
+export type { SinkhornOptions } from './problem.js';
+export { sinkhorn, type SinkhornResult } from './sinkhorn.js';

@@ -1,0 +1,54 @@
+// Entropic transport of large problems: residual of each problem, and whether it has come far enough.
+//
+//   residual = sum_i miss_i;  a running problem (used = 0) has used `step` iterations once residual < tolerance, or
+//   when `step` is the last one
+//
+//   miss [B, N]   residual, used [B]
+//
+// Dispatch: one workgroup of LANES invocations per problem; a tree adds the lanes up in a fixed order.
+
+const LANES: u32 = 64u;
+
+struct Params {
+  problems: u32,
+  n: u32,
+  step: u32,
+  iterations: u32,
+  tolerance: f32,
+}
+
+@group(0) @binding(0) var<storage, read> miss: array<f32>;
+@group(0) @binding(1) var<storage, read_write> residual: array<f32>;
+@group(0) @binding(2) var<storage, read_write> used: array<u32>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+var<workgroup> sums: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group_id: vec3<u32>,
+  @builtin(num_workgroups) group_counts: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let problem = group_id.x + group_id.y * group_counts.x;
+  var sum = 0.0;
+  if (problem < params.problems) {
+    for (var i = lane; i < params.n; i += LANES) {
+      sum += miss[problem * params.n + i];
+    }
+  }
+  sums[lane] = sum;
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    workgroupBarrier();
+    if (lane < stride) {
+      sum += sums[lane + stride];
+      sums[lane] = sum;
+    }
+  }
+  if (problem < params.problems && lane == 0u) {
+    residual[problem] = sum;
+    if (used[problem] == 0u && (sum < params.tolerance || params.step == params.iterations)) {
+      used[problem] = params.step;
+    }
+  }
+}

@@ -1,0 +1,140 @@
+/** Large problems: two launches per iteration, each spread over the whole device. */
+import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import { CHECK_EVERY, historyFor, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
+
+/** How many invocations share a row, and how many columns and slices of rows make a workgroup of a column kernel. */
+interface TileGeometry {
+  readonly rowLanes: number;
+  readonly columns: number;
+  readonly slices: number;
+}
+
+const GEOMETRIES = {
+  wide: { rowLanes: 64, columns: 16, slices: 8 },
+  // One SIMD group of a software adapter: the column kernels need no barrier then.
+  narrow: { rowLanes: 4, columns: 4, slices: 1 },
+} as const satisfies Record<string, TileGeometry>;
+
+function tileGeometry(engine: Engine): TileGeometry {
+  return GEOMETRIES[engine.choose('sinkhorn-tiles', ['wide', 'narrow'], engine.info.software ? 'narrow' : 'wide')];
+}
+
+/** Constants and launch grids that the kernels of a problem share. */
+function launchesOf(engine: Engine, { batch, n, m }: TransportProblem) {
+  const { rowLanes, columns, slices } = tileGeometry(engine);
+  return {
+    rows: { constants: { LANES: rowLanes }, workgroups: gridFor(batch * n, 1) },
+    columns: { constants: { COLUMNS: columns, SLICES: slices }, workgroups: gridFor(batch * Math.ceil(m / columns), 1) },
+    problems: { constants: { LANES: rowLanes }, workgroups: gridFor(batch, 1) },
+  };
+}
+
+/** Plan, residual and iterations of every problem; results as `solveInWorkgroups` gives them. */
+export function solveInTiles(engine: Engine, problem: TransportProblem): TransportSolution {
+  const { batch, n, m, iterations, tolerance, inverseEpsilon, lambda, cost, a, b, keep } = problem;
+  const launches = launchesOf(engine, problem);
+  const plan = engine.empty([batch, n, m]);
+  const residual = engine.empty([batch]);
+  const used = engine.zeros([batch], 'u32');
+  const history = historyFor(engine, problem);
+  const u = engine.empty([batch, n]);
+  const v = engine.zeros([batch, m]);
+  const miss = engine.empty([batch, n]);
+  const shared = { problems: batch, n, m, inverse_epsilon: inverseEpsilon, lambda };
+  const work = { flops: 5 * cost.size, bytes: 4 * cost.size };
+  const look = (step: number, store: boolean): void => {
+    engine.dispatch({
+      shader: 'sinkhorn/tiled_plan',
+      tensors: { cost, a, u, v, used, plan, miss },
+      params: shared,
+      ...launches.rows,
+      constants: { ...launches.rows.constants, STORE: store },
+      ...work,
+    });
+    engine.dispatch({
+      shader: 'sinkhorn/tiled_residual',
+      tensors: { miss, residual, used },
+      params: { problems: batch, n, step, iterations, tolerance },
+      ...launches.problems,
+    });
+  };
+  for (let step = 1; step <= iterations; step++) {
+    const params = { ...shared, step, iterations };
+    engine.dispatch({
+      shader: 'sinkhorn/tiled_rows',
+      tensors: { cost, a, v, used, u, history },
+      params,
+      ...launches.rows,
+      constants: { ...launches.rows.constants, KEEP: keep },
+      ...work,
+    });
+    engine.dispatch({
+      shader: 'sinkhorn/tiled_columns',
+      tensors: { cost, b, u, used, v, history },
+      params,
+      ...launches.columns,
+      constants: { ...launches.columns.constants, KEEP: keep },
+      ...work,
+    });
+    if (tolerance > 0 && step % CHECK_EVERY === 0 && step < iterations) look(step, false);
+  }
+  look(iterations, true);
+  return { plan, residual, used, history };
+}
+
+/** In place: y · factor, or y / mass. */
+function finish(engine: Engine, y: Tensor, factor: number, mass: Tensor, masses: boolean): void {
+  engine.dispatch({
+    shader: 'sinkhorn/tiled_backward_finish',
+    constants: { MASSES: masses },
+    tensors: { mass, y },
+    params: { count: y.size, factor },
+    workgroups: gridFor(y.size),
+    bytes: 8 * y.size,
+  });
+}
+
+/** The gradient of `solveInTiles`; writes every element of dcost, da and db. */
+export function differentiateInTiles(
+  engine: Engine,
+  problem: TransportProblem,
+  { plan, used, history }: TransportSolution,
+  { dplan, dcost, da, db }: TransportGradients,
+): void {
+  const { batch, n, m, iterations, inverseEpsilon, lambda, cost, a, b } = problem;
+  const launches = launchesOf(engine, problem);
+  const rowFlows = engine.empty([batch, n, 2]);
+  const columnFlows = engine.empty([batch, m, 2]);
+  const work = { flops: 7 * cost.size, bytes: 12 * cost.size };
+  const shared = { problems: batch, n, m, iterations, inverse_epsilon: inverseEpsilon, lambda };
+  const columns = (step: number, start: boolean): void =>
+    engine.dispatch({
+      shader: 'sinkhorn/tiled_backward_columns',
+      tensors: { cost, b, history, used, row_flows: rowFlows, column_flows: columnFlows, dcost, dmass: db },
+      params: { ...shared, step },
+      ...launches.columns,
+      constants: { ...launches.columns.constants, START: start },
+      ...work,
+    });
+  engine.dispatch({
+    shader: 'sinkhorn/tiled_backward_start',
+    tensors: { plan, dplan, dcost, row_flows: rowFlows },
+    params: { rows: batch * n, m },
+    ...launches.rows,
+    bytes: 12 * cost.size,
+  });
+  columns(iterations, true);
+  for (let step = iterations; step >= 1; step--) {
+    engine.dispatch({
+      shader: 'sinkhorn/tiled_backward_rows',
+      tensors: { cost, a, history, used, column_flows: columnFlows, row_flows: rowFlows, dcost, dmass: da },
+      params: { ...shared, step },
+      ...launches.rows,
+      ...work,
+    });
+    columns(step, false);
+  }
+  finish(engine, dcost, -inverseEpsilon, a, false);
+  finish(engine, da, 1, a, true);
+  finish(engine, db, 1, b, true);
+}

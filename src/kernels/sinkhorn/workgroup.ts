@@ -1,0 +1,69 @@
+/** Small problems: all iterations in one launch, a problem to a group of lanes. */
+import { gridFor, type Engine } from '../../engine/index.js';
+import { CHECK_EVERY, historyFor, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
+
+/** Rows or columns that a workgroup takes at most: the backward pass keeps four vectors of each in workgroup memory. */
+export const MAX_WORKGROUP_SIZE = 256;
+
+const WORKGROUP_BYTES = 16384;
+
+/** How a workgroup is divided: lanes of one problem, and problems. */
+interface Geometry {
+  readonly lanes: number;
+  readonly slots: number;
+}
+
+/** 'workgroup': as many lanes as rows or columns; 'simd': the four lanes of a software adapter's SIMD group. */
+export type WorkgroupVariant = 'workgroup' | 'simd';
+
+function geometryOf(variant: WorkgroupVariant, { n, m }: TransportProblem): Geometry {
+  // One group of 4 SIMD lanes: a barrier costs a software adapter a switch per group.
+  if (variant === 'simd') return { lanes: 4, slots: 1 };
+  const lanes = Math.min(128, Math.max(8, 2 ** Math.ceil(Math.log2(Math.max(n, m)))));
+  return { lanes, slots: Math.max(1, 32 / lanes) };
+}
+
+/** Plan, residual and iterations of every problem, in one launch. */
+export function solveInWorkgroups(engine: Engine, problem: TransportProblem, variant: WorkgroupVariant): TransportSolution {
+  const { batch, n, m, iterations, tolerance, inverseEpsilon, lambda, cost, a, b, keep } = problem;
+  const { lanes, slots } = geometryOf(variant, problem);
+  const solution = {
+    plan: engine.empty([batch, n, m]),
+    residual: engine.empty([batch]),
+    used: engine.empty([batch], 'u32'),
+    history: historyFor(engine, problem),
+  };
+  engine.dispatch({
+    shader: 'sinkhorn/sinkhorn',
+    constants: { N: n, M: m, LANES: lanes, SLOTS: slots, KEEP: keep },
+    tensors: { cost, a, b, ...solution },
+    params: { problems: batch, iterations, check_every: CHECK_EVERY, tolerance, inverse_epsilon: inverseEpsilon, lambda },
+    workgroups: gridFor(batch, slots),
+    flops: batch * n * m * iterations * 2 * 5,
+    bytes: 4 * (cost.size + solution.plan.size + solution.history.size),
+  });
+  return solution;
+}
+
+/** The gradient of `solveInWorkgroups`, in one launch; writes every element of dcost, da and db. */
+export function differentiateInWorkgroups(
+  engine: Engine,
+  problem: TransportProblem,
+  { history }: TransportSolution,
+  gradients: TransportGradients,
+  variant: WorkgroupVariant,
+): void {
+  const { batch, n, m, iterations, inverseEpsilon, lambda, cost, a, b } = problem;
+  const { lanes, slots } = geometryOf(variant, problem);
+  const sums = slots * n * m;
+  const inWorkgroup = 4 * (sums + 4 * slots * (n + m)) <= WORKGROUP_BYTES;
+  engine.dispatch({
+    shader: 'sinkhorn/sinkhorn_backward',
+    constants: { N: n, M: m, LANES: lanes, SLOTS: slots, IN_WORKGROUP: inWorkgroup, SUMS: inWorkgroup ? sums : 1 },
+    tensors: { cost, a, b, history, ...gradients },
+    params: { problems: batch, iterations, inverse_epsilon: inverseEpsilon, lambda },
+    workgroups: gridFor(batch, slots),
+    flops: batch * n * m * iterations * 2 * 7,
+    bytes: 4 * (3 * cost.size + history.size),
+  });
+}
