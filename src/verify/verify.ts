@@ -1,0 +1,158 @@
+/** Runs cases in every variant that the device offers and compares them with the float64 references. */
+import { DeviceError, type Engine, type TypedArray } from '../engine/index.js';
+import { VARIANT_FAMILIES } from '../kernels/variants.js';
+import { relativeError } from './compare.js';
+import type { Expected, VerifyCase } from './types.js';
+
+/** Error and tolerance of one output. */
+export interface OutputError {
+  readonly output: string;
+  readonly error: number;
+  readonly tolerance: number;
+}
+
+/** 'not offered': the device lacks a feature. 'other shapes': the variant does not take this case. */
+export type Verdict = 'pass' | 'fail' | 'not offered' | 'other shapes';
+
+/** One case in one variant. */
+export interface VerifyResult {
+  readonly op: string;
+  readonly name: string;
+  /** What ran: "matmul=quad", or what the rules chose ("rule: items=few rows=lanes8"), or "rule" where there is one kernel. */
+  readonly variant: string;
+  readonly verdict: Verdict;
+  /** Every output, the worst first (error over tolerance); empty when nothing could be compared. */
+  readonly outputs: readonly OutputError[];
+  /** What went wrong, or what the variant needs. */
+  readonly note: string;
+}
+
+/** How often the rules chose each variant of a family in one case, and what all of its problems could take. */
+interface Asked {
+  readonly chosen: Set<string>;
+  candidates: readonly string[];
+}
+
+async function compute(engine: Engine, { run }: VerifyCase): Promise<Record<string, TypedArray>> {
+  return engine.scope(async () => {
+    const outputs: Record<string, TypedArray> = {};
+    for (const [output, value] of Object.entries(await run(engine))) {
+      outputs[output] = ArrayBuffer.isView(value) ? value : await engine.read(value);
+    }
+    engine.checkDevice();
+    return outputs;
+  });
+}
+
+function judge(actual: Record<string, TypedArray>, expected: Readonly<Record<string, Expected>>): OutputError[] {
+  const outputs = Object.entries(expected).map(([output, values]) => ({
+    output,
+    error: output in actual ? relativeError(actual[output], values) : Infinity,
+    tolerance: values.tolerance,
+  }));
+  // A tolerance of 0 means equal bits: any error is infinitely worse than it.
+  const badness = ({ error, tolerance }: OutputError): number => (error === 0 ? 0 : error / tolerance);
+  return outputs.sort((a, b) => badness(b) - badness(a));
+}
+
+/** Runs one case with given variants forced. @throws {DeviceError} when the engine cannot be used any more */
+async function attempt(
+  engine: Engine,
+  verifyCase: VerifyCase,
+  expected: Readonly<Record<string, Expected>>,
+  variant: string,
+): Promise<VerifyResult> {
+  const { op, name } = verifyCase;
+  try {
+    const outputs = judge(await compute(engine, verifyCase), expected);
+    const passed = outputs.every(({ error, tolerance }) => error <= tolerance);
+    return { op, name, variant, verdict: passed ? 'pass' : 'fail', outputs, note: passed ? '' : `${outputs[0].output} is wrong` };
+  } catch (error) {
+    const note = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    const result: VerifyResult = { op, name, variant, verdict: 'fail', outputs: [], note };
+    throw new AttemptFailure(result, error instanceof DeviceError);
+  }
+}
+
+/** A failure that produced no numbers. */
+class AttemptFailure extends Error {
+  constructor(
+    readonly result: VerifyResult,
+    readonly device: boolean,
+  ) {
+    super(result.note);
+  }
+}
+
+/** Names the rules' choices: "rule: items=few rows=lanes8+thread". */
+function ruleLabel(asked: ReadonlyMap<string, Asked>): string {
+  const parts = [...asked].map(([family, { chosen }]) => `${family}=${[...chosen].join('+')}`);
+  return parts.length === 0 ? 'rule' : `rule: ${parts.join(' ')}`;
+}
+
+/** The variants of a case that remain to be run after the rules' choice, and those that cannot be. */
+function remaining(asked: ReadonlyMap<string, Asked>, { vary }: VerifyCase, features: GPUSupportedFeatures) {
+  const rows: { family: string; variant: string; verdict: 'run' | 'not offered' | 'other shapes'; note: string }[] = [];
+  for (const [family, { chosen, candidates }] of asked) {
+    if (vary && !vary.includes(family)) continue;
+    const known = VARIANT_FAMILIES[family]?.variants ?? {};
+    for (const variant of new Set([...Object.keys(known), ...candidates])) {
+      if (chosen.size === 1 && chosen.has(variant)) continue;
+      const missing = (known[variant] ?? []).filter((feature) => !features.has(feature));
+      if (missing.length > 0) rows.push({ family, variant, verdict: 'not offered', note: `needs ${missing.join(', ')}` });
+      else if (!candidates.includes(variant)) rows.push({ family, variant, verdict: 'other shapes', note: 'does not take these shapes' });
+      else rows.push({ family, variant, verdict: 'run', note: '' });
+    }
+  }
+  return rows;
+}
+
+/**
+ * Verifies cases one after the other. A variant that breaks the device (it does not compile, the device is lost) is a
+ * failure of its own: the rest goes on with a new engine.
+ * @param open a new engine on the adapter under test
+ * @throws {DeviceError} from `open` when there is no engine to begin with
+ */
+export async function* verify(open: () => Promise<Engine>, cases: readonly VerifyCase[]): AsyncGenerator<VerifyResult, void, void> {
+  let engine = await open();
+  const renew = async (failure: unknown): Promise<VerifyResult> => {
+    if (!(failure instanceof AttemptFailure)) throw failure;
+    if (failure.device) {
+      engine.destroy();
+      engine = await open();
+    }
+    return failure.result;
+  };
+  try {
+    for (const verifyCase of cases) {
+      const expected = verifyCase.reference();
+      const asked = new Map<string, Asked>();
+      const stop = engine.observe({
+        choice(family, candidates, chosen) {
+          const before = asked.get(family);
+          if (!before) asked.set(family, { chosen: new Set([chosen]), candidates });
+          else {
+            before.chosen.add(chosen);
+            before.candidates = before.candidates.filter((candidate) => candidates.includes(candidate));
+          }
+        },
+      });
+      const first = await attempt(engine, verifyCase, expected, 'rule').catch(renew);
+      stop();
+      yield { ...first, variant: ruleLabel(asked) };
+      for (const { family, variant, verdict, note } of remaining(asked, verifyCase, engine.device.features)) {
+        const label = `${family}=${variant}`;
+        if (verdict !== 'run') {
+          yield { op: verifyCase.op, name: verifyCase.name, variant: label, verdict, outputs: [], note };
+          continue;
+        }
+        engine.force(family, variant);
+        const result = await attempt(engine, verifyCase, expected, label).catch(renew);
+        engine.force(family, null);
+        yield result;
+      }
+    }
+  } finally {
+    engine.destroy();
+  }
+}
