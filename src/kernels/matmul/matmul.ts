@@ -1,4 +1,5 @@
 import { formatShape, ShapeError, sizeOf, type Engine, type Tensor } from '../../engine/index.js';
+import { expandBatch, joinedBatch, operandInWords } from './broadcast.js';
 import type { MatmulVariant } from './choose.js';
 import { launchProduct, type Product } from './launch.js';
 
@@ -24,31 +25,36 @@ function sizesOf(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
   if (a.shape.length < 2 || b.shape.length < 2) {
     throw new ShapeError(`matmul takes matrices or batches of them, given ${formatShape(a.shape)} and ${formatShape(b.shape)}.`);
   }
-  const leading = a.shape.slice(0, -2);
-  const leadingB = b.shape.slice(0, -2);
   const [rowsA, columnsA] = a.shape.slice(-2);
   const [rowsB, columnsB] = b.shape.slice(-2);
   const [m, k] = transposeA ? [columnsA, rowsA] : [rowsA, columnsA];
   const [innerB, n] = transposeB ? [columnsB, rowsB] : [rowsB, columnsB];
-  const given = `${formatShape(a.shape)}${transposeA ? ' transposed' : ''} and ${formatShape(b.shape)}${transposeB ? ' transposed' : ''}`;
+  const given = `${operandInWords(a.shape, transposeA)} and ${operandInWords(b.shape, transposeB)}`;
   if (k !== innerB) throw new ShapeError(`matmul sums over ${k} columns of a and ${innerB} rows of b, given ${given}; they must be equal.`);
-  const sharedB = sizeOf(leadingB) === 1;
-  if (!sharedB && (leading.length !== leadingB.length || leading.some((dimension, axis) => dimension !== leadingB[axis]))) {
-    throw new ShapeError(`matmul takes the same batch for a and b, or one matrix b for all, given ${given}.`);
-  }
-  return { m, n, k, batch: sizeOf(leading), leading, sharedB };
+  const leading = joinedBatch(a.shape.slice(0, -2), b.shape.slice(0, -2), given);
+  return { m, n, k, batch: sizeOf(leading), leading, sharedB: sizeOf(b.shape.slice(0, -2)) === 1 };
 }
 
 /**
  * y = op(a) op(b), differentiable in both.
+ * Batches are joined as torch.matmul joins them: a dimension of 1, or one that is absent, is repeated. One matrix b
+ * for a whole batch costs no copy; any other repetition is written out first.
  * @param a [..., M, K], or [..., K, M] with transposeA
- * @param b [..., K, N], or [..., N, K] with transposeB; its batch is a's, or 1 or absent: one matrix for all
+ * @param b [..., K, N], or [..., N, K] with transposeB
  * @returns [..., M, N]
  * @throws {ShapeError} when inner sizes or batches do not fit
  */
 export function matmul(engine: Engine, a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false } = options;
+  const sizes = sizesOf(a, b, transposeA, transposeB);
+  const whole = expandBatch(engine, a, sizes.leading);
+  return product(engine, whole, sizes.sharedB ? b : expandBatch(engine, b, sizes.leading), sizes, options);
+}
+
+/** The product of a and b whose batches are equal, or of one b for all. */
+function product(engine: Engine, a: Tensor, b: Tensor, sizes: Sizes, options: MatmulOptions): Tensor {
   const { transposeA = false, transposeB = false, variant } = options;
-  const { m, n, k, batch, leading, sharedB } = sizesOf(a, b, transposeA, transposeB);
+  const { m, n, k, batch, leading, sharedB } = sizes;
   const y = engine.empty([...leading, m, n]);
   // With one b, a batch of row-major matrices is one tall matrix.
   const tall = sharedB && !transposeA;
