@@ -46,14 +46,16 @@ export function adamw(engine: Engine, { params, gradients, m, v, hyper, decayEnd
 }
 
 /**
- * Contents of AdamW's `hyper` tensor at a step.
+ * Contents of AdamW's `hyper` tensor at a step. The corrections follow from the betas as the device sees them: its
+ * 1 − β is that of the rounded β (off by 3e-4 of itself at β = 0.9999), and only together do they cancel.
  * @param step number of the step, from 1
  */
 export function adamwHyper(
   step: number,
   { learningRate, beta1, beta2, epsilon, weightDecay }: { learningRate: number; beta1: number; beta2: number; epsilon: number; weightDecay: number },
 ): Float32Array<ArrayBuffer> {
-  return Float32Array.of(learningRate, beta1, beta2, epsilon, weightDecay, 1 - beta1 ** step, 1 - beta2 ** step, 0);
+  const [rounded1, rounded2] = [Math.fround(beta1), Math.fround(beta2)];
+  return Float32Array.of(learningRate, beta1, beta2, epsilon, weightDecay, 1 - rounded1 ** step, 1 - rounded2 ** step, 0);
 }
 
 /**
