@@ -3,13 +3,14 @@ export { AU_NAMES, BP4D_AUS, DISFA_AUS, KNOWN_AUS, type ActionUnit } from '../da
 export type { FaceDataset } from '../data/dataset.js';
 export { backboneSpecs, linearSpecs, normSpecs } from './backbone/specs.js';
 export { Swin } from './backbone/swin.js';
+export { classifierSpecs, classify, type ClassifierConfig } from './classifier/index.js';
 export { decodeSafetensors, encodeSafetensors, type SafetensorsFile, type SafetensorsTensor } from './checkpoint/safetensors.js';
 export { decodeSnapshot, encodeSnapshot, restoreTraining, snapshotTraining, type TrainingSnapshot } from './checkpoint/training-state.js';
 export { Encoder, type Features } from './encoder.js';
 export { evaluateFeatures, type Evaluation } from './evaluation.js';
 export { runExperiment, type ExperimentHooks, type ExperimentOptions, type ExperimentResult, type Phase } from './experiment.js';
 export { extractFeatures, type DatasetFeatures } from './features.js';
-export { layOut, makeParameters, Parameters, type ArenaLayout, type Initializer, type ParameterSpec } from './parameters.js';
+export { layOut, makeParameters, Parameters, type ArenaLayout, type Initializer, type ParameterLookup, type ParameterSpec } from './parameters.js';
 export * from './presets.js';
 export { learningRateAt, targetDecayAt } from './schedules.js';
 export { SslModel } from './ssl-model.js';

@@ -63,8 +63,14 @@ export function initialValues(layout: ArenaLayout, seed: number): Float32Array<A
   return values;
 }
 
+/** What a network reads its parameters from. */
+export interface ParameterLookup {
+  /** @throws {InputError} when there is no parameter of this name. */
+  get(name: string): Tensor;
+}
+
 /** Named parameters of one network. */
-export class Parameters {
+export class Parameters implements ParameterLookup {
   private readonly tensors = new Map<string, Tensor>();
 
   /**

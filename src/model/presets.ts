@@ -15,6 +15,8 @@ export interface BackboneConfig {
    * better": small Swins learn little without). 'patch': Swin's own 4x4 patch embedding.
    */
   readonly stem: 'convolution' | 'patch';
+  /** Side of a patch in pixels where the stem is 'patch'; 4, as in Swin, when left out. */
+  readonly patchSize?: number;
   /** Channels of the first stage; each later stage doubles them. */
   readonly embedDim: number;
   readonly depths: readonly number[];
@@ -261,6 +263,11 @@ export function presetNamed(name: string): Preset {
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (!preset) throw new InputError(`There is no preset "${name}"; expected one of ${Object.keys(PRESETS).join(', ')}.`);
   return preset;
+}
+
+/** Side in pixels of what becomes one token of the first stage. */
+export function patchSizeOf({ stem, patchSize }: BackboneConfig): number {
+  return stem === 'patch' ? (patchSize ?? 4) : 4;
 }
 
 /** Channels of a stage (0 is the first). */

@@ -1,6 +1,6 @@
 /** Parameters of the backbone, named as torchvision names those of its Swin. */
 import type { Initializer, ParameterSpec } from '../parameters.js';
-import { stageChannels, usedStages, type BackboneConfig } from '../presets.js';
+import { patchSizeOf, stageChannels, usedStages, type BackboneConfig } from '../presets.js';
 
 const zeros: Initializer = { kind: 'zeros' };
 const ones: Initializer = { kind: 'ones' };
@@ -64,7 +64,7 @@ export function backboneSpecs(prefix: string, config: BackboneConfig): Parameter
   const { stem, embedDim, depths, heads, initialStd } = config;
   const specs: ParameterSpec[] =
     stem === 'patch'
-      ? [...linearSpecs(`${prefix}features.0.0`, 48, embedDim, initialStd), ...normSpecs(`${prefix}features.0.2`, embedDim)]
+      ? [...linearSpecs(`${prefix}features.0.0`, 3 * patchSizeOf(config) ** 2, embedDim, initialStd), ...normSpecs(`${prefix}features.0.2`, embedDim)]
       : [
           ...convolutionSpecs(`${prefix}stem.0`, 3, embedDim / 2),
           ...convolutionSpecs(`${prefix}stem.1`, embedDim / 2, embedDim),

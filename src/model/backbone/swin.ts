@@ -5,18 +5,18 @@
 import type { Engine, Tensor } from '../../engine/index.js';
 import { windowAttention } from '../../kernels/attention/index.js';
 import { conv2d } from '../../kernels/convolution/index.js';
-import { patchEmbed, patchMerge } from '../../kernels/layout/index.js';
+import { patchify, patchMerge } from '../../kernels/layout/index.js';
 import { linear } from '../../kernels/matmul/index.js';
 import { layerNorm } from '../../kernels/normalization/index.js';
-import type { Parameters } from '../parameters.js';
-import { usedStages, type BackboneConfig } from '../presets.js';
+import type { ParameterLookup } from '../parameters.js';
+import { patchSizeOf, usedStages, type BackboneConfig } from '../presets.js';
 import { blockName, mergeName } from './specs.js';
 
 /** A network's parameters under a name prefix, and what it computes with them. */
 export class Swin {
   constructor(
     private readonly engine: Engine,
-    private readonly parameters: Parameters,
+    private readonly parameters: ParameterLookup,
     private readonly config: BackboneConfig,
     private readonly prefix = '',
   ) {}
@@ -29,7 +29,7 @@ export class Swin {
     const { engine, parameters, prefix } = this;
     const get = (name: string) => parameters.get(`${prefix}${name}`);
     if (this.config.stem === 'patch') {
-      const patches = patchEmbed(engine, image);
+      const patches = patchify(engine, image, patchSizeOf(this.config));
       return this.norm(linear(engine, patches, get('features.0.0.weight'), get('features.0.0.bias')), `${prefix}features.0.2`);
     }
     const options = { stride: 2, padding: 1 } as const;
@@ -54,7 +54,7 @@ export class Swin {
   }
 
   /**
-   * @param image [B, S, S, 3], normalised
+   * @param image [B, H, W, 3], normalised; with patches, H and W are multiples of the patch size
    * @returns the normalised map [B, h, w, C] of every stage that is used, by stage
    */
   forward(image: Tensor): ReadonlyMap<number, Tensor> {

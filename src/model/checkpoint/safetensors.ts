@@ -120,20 +120,26 @@ function readMetadata(value: unknown, fileName: string): Map<string, string> {
   );
 }
 
-/** A tensor's entry in the header, checked in itself: dtype known, shape and offsets agree. */
-function readEntry(entry: unknown, where: string): { dtype: SafetensorsDtype; shape: number[]; begin: number; end: number } {
+/** Where a tensor's bytes lie, after its header entry. */
+function readPlace(entry: unknown, where: string): { entry: Record<string, unknown>; begin: number; end: number } {
   if (!isRecord(entry)) throw new InputError(`${where}: its header entry is not an object.`);
-  const { dtype, shape, data_offsets: offsets } = entry;
+  const { data_offsets: offsets } = entry;
+  if (!isCountList(offsets) || offsets.length !== 2) {
+    throw new InputError(`${where}: data_offsets ${JSON.stringify(offsets)}, expected two whole numbers, begin and end.`);
+  }
+  return { entry, begin: offsets[0], end: offsets[1] };
+}
+
+/** A tensor's entry in the header, checked in itself: dtype known, shape and offsets agree. */
+function readEntry(given: unknown, where: string): { dtype: SafetensorsDtype; shape: number[]; begin: number; end: number } {
+  const { entry, begin, end } = readPlace(given, where);
+  const { dtype, shape } = entry;
   if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
     throw new InputError(`${where}: dtype ${JSON.stringify(dtype)}, expected one of ${Object.keys(ARRAYS).join(', ')}.`);
   }
   if (!isCountList(shape)) {
     throw new InputError(`${where}: shape ${JSON.stringify(shape)}, expected a list of whole numbers from 0 up.`);
   }
-  if (!isCountList(offsets) || offsets.length !== 2) {
-    throw new InputError(`${where}: data_offsets ${JSON.stringify(offsets)}, expected two whole numbers, begin and end.`);
-  }
-  const [begin, end] = offsets;
   const wanted = elements(shape) * ARRAYS[dtype as SafetensorsDtype].BYTES_PER_ELEMENT;
   if (end - begin !== wanted) {
     throw new InputError(
@@ -146,10 +152,11 @@ function readEntry(entry: unknown, where: string): { dtype: SafetensorsDtype; sh
 /**
  * Reads a safetensors file; the tensors are copies, and `bytes` may be changed afterwards.
  * @param fileName for messages only
+ * @param wanted tensors that it turns down are left out of the result, whatever their dtype; their place is checked
  * @throws {InputError} naming file and tensor when the file is cut off, its header is damaged, a dtype is not
  *   F32, I32, U32 or U8, a size does not fit, or the tensors overlap, leave gaps or leave bytes unused
  */
-export function decodeSafetensors(bytes: Uint8Array, fileName: string): SafetensorsFile {
+export function decodeSafetensors(bytes: Uint8Array, fileName: string, wanted: (name: string) => boolean = () => true): SafetensorsFile {
   const { header, dataStart } = readHeader(bytes, fileName);
   const available = bytes.length - dataStart;
   let metadata = new Map<string, string>();
@@ -161,13 +168,16 @@ export function decodeSafetensors(bytes: Uint8Array, fileName: string): Safetens
       continue;
     }
     const where = `${fileName}, tensor ${name}`;
-    const { dtype, shape, begin, end } = readEntry(value, where);
+    const taken = wanted(name);
+    const { begin, end } = readPlace(value, where);
+    const { dtype, shape } = taken ? readEntry(value, where) : { dtype: 'U8' as const, shape: [] };
     if (end > available) {
       throw new InputError(
         `${where}: it ends at data byte ${end}, but the file has only ${available}; it is cut off or damaged.`,
       );
     }
     found.push({ name, begin, end });
+    if (!taken) continue;
     // Not `slice`: on a Node Buffer that is a view into a shared pool.
     const copy = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
     const data = new ARRAYS[dtype](copy.buffer);

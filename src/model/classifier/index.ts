@@ -1,0 +1,1 @@
+export { classifierSpecs, classify, type ClassifierConfig } from './swin-classifier.js';
