@@ -12,7 +12,7 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-/** An end with an exit code of its own; the message is one plain sentence. */
+/** An end with an exit code of its own; the message is one plain sentence, or empty when all has been said already. */
 export class CommandFailure extends ZygoError {
   override name = 'CommandFailure';
   constructor(
@@ -44,6 +44,7 @@ export function sentence(message: string): string {
  */
 export function messageFor(error: unknown, verbose: boolean): string | null {
   if (error instanceof CommanderError) return null;
+  if (error instanceof CommandFailure && error.message === '') return null;
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (verbose) return error instanceof Error && error.cause instanceof Error ? `${stack}\nCaused by: ${error.cause.stack}` : stack;
   if (error instanceof ZygoError) return error instanceof CommandFailure ? error.message : sentence(error.message);

@@ -18,6 +18,15 @@ export function wholeNumber(option: string, least: number, most = 1_000_000_000)
   };
 }
 
+/** Reads a number of at least 0, such as 2e-5. */
+export function numberFromZero(option: string): (text: string) => number {
+  return (text) => {
+    const value = /^\+?\d*\.?\d+(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
+    if (value >= 0 && Number.isFinite(value)) return value;
+    throw new InputError(`Option ${option} is "${text}": expected a number from 0, such as 2e-5.`);
+  };
+}
+
 /** Reads one word of a list. */
 export function oneOf<T extends string>(option: string, words: readonly T[]): (text: string) => T {
   return (text) => {

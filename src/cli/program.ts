@@ -1,5 +1,6 @@
 /** The program and its subcommands, with everything that --help shows. */
 import { Command, type CommanderError } from 'commander';
+import { conformanceCommand } from './commands/conformance.js';
 import { evalCommand } from './commands/eval.js';
 import { facesCommand } from './commands/faces.js';
 import { trainCommand } from './commands/train.js';
@@ -61,7 +62,8 @@ export async function makeProgram(): Promise<Command> {
     .addHelpText('after', EXAMPLES)
     .addCommand(trainCommand())
     .addCommand(facesCommand())
-    .addCommand(evalCommand());
+    .addCommand(evalCommand())
+    .addCommand(conformanceCommand());
   const serve = await serveCommand();
   if (serve) program.addCommand(serve);
   return quiet(program, 'zygo');

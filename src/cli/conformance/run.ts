@@ -1,0 +1,65 @@
+/** What `zygo conformance` does. */
+import { stat, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { InputError } from '../../engine/errors.js';
+import { openDevice } from '../device.js';
+import { CommandFailure, EXIT } from '../failure.js';
+import { expectWritable, reasonOf } from '../folders.js';
+import { zygoVersion } from '../version.js';
+import { findCases } from './find-cases.js';
+import { caseLine, reportJson, totalLine, type CaseReport } from './report.js';
+import { runCases } from './run-cases.js';
+
+/** Options of `zygo conformance`, as read. */
+export interface ConformanceOptions {
+  readonly json?: string;
+  readonly tolerance?: number;
+  readonly adapter: 'auto' | 'software';
+  readonly verbose: boolean;
+}
+
+/** Checks before the cases run that the report can be written after them. */
+async function expectWritableFile(file: string): Promise<void> {
+  const folder = dirname(resolve(file));
+  const [there, above] = await Promise.all([stat(file).catch(() => null), stat(folder).catch(() => null)]);
+  if (there?.isDirectory()) throw new InputError(`--json ${file} is a folder: expected a file to write.`);
+  if (!above?.isDirectory()) throw new InputError(`--json ${file} cannot be written: there is no folder ${dirname(file)}.`);
+  await expectWritable(folder, dirname(file));
+}
+
+/** Ends with the exit code that the verdicts ask for; all words have been said. */
+function endWith(reports: readonly CaseReport[]): void {
+  const has = (verdict: CaseReport['verdict']) => reports.some((report) => report.verdict === verdict);
+  if (has('unreadable')) throw new CommandFailure(EXIT.badInput, '');
+  if (has('failed')) throw new CommandFailure(EXIT.failed, '');
+}
+
+/**
+ * Runs the cases, prints a line for each and the total, and writes the report.
+ * @throws {InputError} when a path or the report's place cannot be used
+ * @throws {CommandFailure} when a case failed or could not be read
+ */
+export async function runConformance(paths: readonly string[], options: ConformanceOptions): Promise<void> {
+  const { json, tolerance, adapter: wanted, verbose } = options;
+  const files = await findCases(paths);
+  if (json !== undefined) await expectWritableFile(json);
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  const { reports, adapter } = await runCases({
+    files,
+    openEngine: () => openDevice(wanted, print),
+    tolerance,
+    onCase: (report) => {
+      print(caseLine(report, verbose));
+      if (report.verdict === 'unreadable') process.stderr.write(`${report.problems.join('\n')}\n`);
+    },
+  });
+  if (json !== undefined) {
+    try {
+      await writeFile(json, reportJson(reports, { version: zygoVersion(), adapter, tolerance: tolerance ?? null }));
+    } catch (error) {
+      throw new CommandFailure(EXIT.failed, `The report ${json} cannot be written (${reasonOf(error)}).`, { cause: error });
+    }
+  }
+  print(totalLine(reports));
+  endWith(reports);
+}
