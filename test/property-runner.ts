@@ -2,6 +2,16 @@
 import fc from 'fast-check';
 import { randomValues } from './helpers.js';
 
+/** What a failure says about the input: as much of it as a person reads. */
+const MOST_CHARACTERS = 600;
+
+/** A failed property's message. */
+function failureOf<Input>(what: string, { counterexample, seed, counterexamplePath, numRuns, errorInstance }: fc.RunDetails<[Input]>): string {
+  const input = fc.stringify(counterexample?.[0]).slice(0, MOST_CHARACTERS);
+  const cause = errorInstance instanceof Error ? errorInstance.message : String(errorInstance);
+  return `${what}: ${cause}\nfor ${input}\n(run ${numRuns} of seed ${seed}, path ${counterexamplePath}; repeat with ZYGO_PROPERTY_SEED=${seed})`;
+}
+
 /**
  * Checks a property on `runs` random inputs; a failure names the input, the seed and the path.
  * ZYGO_PROPERTY_SEED=n takes another seed and ZYGO_PROPERTY_RUNS=k does k times as many runs.
@@ -9,15 +19,9 @@ import { randomValues } from './helpers.js';
 export async function property<Input>(what: string, runs: number, inputs: fc.Arbitrary<Input>, check: (input: Input) => Promise<void>): Promise<void> {
   const seed = Number(process.env.ZYGO_PROPERTY_SEED ?? 20261123);
   const numRuns = runs * Number(process.env.ZYGO_PROPERTY_RUNS ?? 1);
-  const named = async (input: Input): Promise<void> => {
-    try {
-      await check(input);
-    } catch (error) {
-      throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-    }
-  };
   // Without shrinking: every try costs a kernel compilation, and the inputs are small as they are.
-  await fc.assert(fc.asyncProperty(inputs, named), { seed, numRuns, endOnFailure: true });
+  const result = await fc.check(fc.asyncProperty(inputs, check), { seed, numRuns, endOnFailure: true });
+  if (result.failed) throw new Error(failureOf(what, result as fc.RunDetails<[Input]>), { cause: result.errorInstance });
 }
 
 /** A whole number from `least` to `most`. */
