@@ -10,16 +10,25 @@ const PAUSE_MILLISECONDS = 0.5;
 
 const cell = new Int32Array(new SharedArrayBuffer(4));
 let waiting = 0;
+let scheduled = false;
+
+/** One chain of pauses, whatever begins and ends to wait meanwhile: a second chain would make every turn twice as long. */
+function schedule(): void {
+  if (scheduled) return;
+  scheduled = true;
+  setImmediate(pause);
+}
 
 function pause(): void {
+  scheduled = false;
   if (waiting === 0) return;
   Atomics.wait(cell, 0, 0, PAUSE_MILLISECONDS);
-  setImmediate(pause);
+  schedule();
 }
 
 async function paced<T>(promise: Promise<T>): Promise<T> {
   waiting += 1;
-  if (waiting === 1) setImmediate(pause);
+  schedule();
   try {
     return await promise;
   } finally {
