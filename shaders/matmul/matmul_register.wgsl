@@ -104,10 +104,11 @@ fn load_b(base: u32, k: u32) -> mat4x4<f32> {
   return mat4x4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
 }
 
-// Exact GELU, x Phi(x), with Phi from Abramowitz and Stegun 7.1.26 (absolute error below 8e-8), as elementwise/gelu.wgsl.
+// Exact GELU, x Phi(x), with Phi as in elementwise/gelu.wgsl.
 fn gelu(x: vec4<f32>) -> vec4<f32> {
-  let t = 1.0 / (1.0 + 0.2316419 * abs(x));
-  let tail = 0.5 * t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))) * exp(-0.5 * x * x);
+  let t = 1.0 / (1.0 + 0.35 * abs(x));
+  let tail = t * (0.13977842 + t * (0.13676241 + t * (0.1439531 + t * (0.0066017848 + t * (0.21437776 + t * (-0.18670027 + t * 0.045226850))))))
+    * exp(-0.5 * x * x);
   return x * select(tail, 1.0 - tail, x >= vec4<f32>());
 }
 

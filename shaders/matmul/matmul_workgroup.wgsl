@@ -53,10 +53,11 @@ struct Params {
 var<workgroup> tileA: array<vec4<f32>, 256>;
 var<workgroup> tileB: array<vec4<f32>, 256>;
 
-// Exact GELU, x Phi(x), with Phi from Abramowitz and Stegun 7.1.26 (absolute error below 8e-8), as elementwise/gelu.wgsl.
+// Exact GELU, x Phi(x), with Phi as in elementwise/gelu.wgsl.
 fn gelu(x: f32) -> f32 {
-  let t = 1.0 / (1.0 + 0.2316419 * abs(x));
-  let tail = 0.5 * t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))) * exp(-0.5 * x * x);
+  let t = 1.0 / (1.0 + 0.35 * abs(x));
+  let tail = t * (0.13977842 + t * (0.13676241 + t * (0.1439531 + t * (0.0066017848 + t * (0.21437776 + t * (-0.18670027 + t * 0.045226850))))))
+    * exp(-0.5 * x * x);
   return x * select(tail, 1.0 - tail, x >= 0.0);
 }
 

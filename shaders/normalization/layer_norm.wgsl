@@ -2,7 +2,8 @@
 //   mean = sum x / C,  rstd = 1 / sqrt(sum (x - mean)^2 / C + epsilon),  y = (x - mean) rstd weight + bias
 //
 // x, y: [rows, columns]; weight, bias: [columns]; statistics: [rows, 2] = mean, rstd, kept for the backward pass.
-// Two passes over the row (the second from cache): the variance does not cancel.
+// Two passes over the row (the second from cache): the variance does not cancel. The second also sums x - mean, what
+// rounding has left of the mean: small numbers, so that rows far from 0 keep their digits.
 //
 // Dispatch: LANES neighbouring threads share a row and 64 / LANES rows share a workgroup; workgroups spill from x
 // into y. On a GPU LANES is 8 to 32, so that a row is read in coalesced pieces; each lane keeps a partial sum and
@@ -23,6 +24,7 @@ struct Params { rows: u32, columns: u32, epsilon: f32 }
 @group(0) @binding(5) var<uniform> params: Params;
 
 var<workgroup> sums: array<f32, 64>;
+var<workgroup> rests: array<f32, 64>;
 var<workgroup> squares: array<f32, 64>;
 
 // Sum of the floats of an element (of an f32 the constructor makes four copies, of a quarter each).
@@ -52,28 +54,35 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       sum += sums[first + k];
     }
   }
-  let mean = sum / count;
+  let rough = sum / count;
 
+  var rest = 0.0;
   var square = 0.0;
   for (var c = lane; c < end; c += LANES) {
-    let centred = x[base + c] - mean;
+    let centred = x[base + c] - rough;
+    rest += total(centred);
     square += total(centred * centred);
   }
   if (LANES > 1u) {
+    rests[local] = rest;
     squares[local] = square;
     workgroupBarrier();
+    rest = 0.0;
     square = 0.0;
     for (var k = 0u; k < LANES; k += 1u) {
+      rest += rests[first + k];
       square += squares[first + k];
     }
   }
-  let rstd = 1.0 / sqrt(square / count + params.epsilon);
+  let correction = rest / count;
+  let variance = max(square / count - correction * correction, 0.0);
+  let rstd = 1.0 / sqrt(variance + params.epsilon);
 
   for (var c = lane; c < end; c += LANES) {
-    y[base + c] = (x[base + c] - mean) * rstd * weight[c] + bias[c];
+    y[base + c] = ((x[base + c] - rough) - correction) * rstd * weight[c] + bias[c];
   }
   if (valid && lane == 0u) {
-    statistics[2u * row] = mean;
+    statistics[2u * row] = rough + correction;
     statistics[2u * row + 1u] = rstd;
   }
 }

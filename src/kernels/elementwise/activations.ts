@@ -33,7 +33,7 @@ function activation(engine: Engine, { name, flops, backwardFlops }: Activation, 
 
 /**
  * Exact GELU, y = x Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel 2016); differentiable.
- * Φ comes from Abramowitz and Stegun 7.1.26, absolute error below 8e-8.
+ * Φ is off by 1.2e-7 (1 + x²) of its smaller side at most.
  * @param x any shape
  */
 export function gelu(engine: Engine, x: Tensor): Tensor {
