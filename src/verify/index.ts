@@ -1,5 +1,5 @@
 /** Verification of every kernel against float64, on any device. */
-export { kernelCases } from './cases/index.js';
+export { allCases, kernelCases } from './cases/index.js';
 export { relativeError } from './compare.js';
 export { differentiable, type DifferentiableCase } from './differentiable.js';
 export { listLaunches, recordLaunches, type RecordedLaunch } from './launches.js';

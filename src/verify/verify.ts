@@ -55,32 +55,19 @@ function judge(actual: Record<string, TypedArray>, expected: Readonly<Record<str
   return outputs.sort((a, b) => badness(b) - badness(a));
 }
 
-/** Runs one case with given variants forced. @throws {DeviceError} when the engine cannot be used any more */
-async function attempt(
-  engine: Engine,
-  verifyCase: VerifyCase,
-  expected: Readonly<Record<string, Expected>>,
-  variant: string,
-): Promise<VerifyResult> {
-  const { op, name } = verifyCase;
+/** What one case did in one variant, and whether the engine is of use after it. */
+interface Attempt extends Pick<VerifyResult, 'verdict' | 'outputs' | 'note'> {
+  readonly broken: boolean;
+}
+
+async function attempt(engine: Engine, verifyCase: VerifyCase, expected: Readonly<Record<string, Expected>>): Promise<Attempt> {
   try {
     const outputs = judge(await compute(engine, verifyCase), expected);
     const passed = outputs.every(({ error, tolerance }) => error <= tolerance);
-    return { op, name, variant, verdict: passed ? 'pass' : 'fail', outputs, note: passed ? '' : `${outputs[0].output} is wrong` };
+    return { verdict: passed ? 'pass' : 'fail', outputs, note: passed ? '' : `${outputs[0].output} is wrong`, broken: false };
   } catch (error) {
     const note = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    const result: VerifyResult = { op, name, variant, verdict: 'fail', outputs: [], note };
-    throw new AttemptFailure(result, error instanceof DeviceError);
-  }
-}
-
-/** A failure that produced no numbers. */
-class AttemptFailure extends Error {
-  constructor(
-    readonly result: VerifyResult,
-    readonly device: boolean,
-  ) {
-    super(result.note);
+    return { verdict: 'fail', outputs: [], note, broken: error instanceof DeviceError };
   }
 }
 
@@ -111,48 +98,60 @@ function remaining(asked: ReadonlyMap<string, Asked>, { vary }: VerifyCase, feat
  * Verifies cases one after the other. A variant that breaks the device (it does not compile, the device is lost) is a
  * failure of its own: the rest goes on with a new engine.
  * @param open a new engine on the adapter under test
- * @throws {DeviceError} from `open` when there is no engine to begin with
+ * @param onCase called when a case has run in all its variants
+ * @throws what `open` throws
  */
-export async function* verify(open: () => Promise<Engine>, cases: readonly VerifyCase[]): AsyncGenerator<VerifyResult, void, void> {
-  let engine = await open();
-  const renew = async (failure: unknown): Promise<VerifyResult> => {
-    if (!(failure instanceof AttemptFailure)) throw failure;
-    if (failure.device) {
-      engine.destroy();
-      engine = await open();
+export async function* verify(
+  open: () => Promise<Engine>,
+  cases: readonly VerifyCase[],
+  onCase: () => void = () => {},
+): AsyncGenerator<VerifyResult, void, void> {
+  let kept: Engine | null = null;
+  /** Runs on the engine at hand, or on a new one; gives up one that is broken. */
+  const run = async (verifyCase: VerifyCase, expected: Readonly<Record<string, Expected>>, prepare: (engine: Engine) => () => void) => {
+    kept ??= await open();
+    const undo = prepare(kept);
+    const { broken, ...result } = await attempt(kept, verifyCase, expected);
+    undo();
+    const { features } = kept.device;
+    if (broken) {
+      kept.destroy();
+      kept = null;
     }
-    return failure.result;
+    return { result: { op: verifyCase.op, name: verifyCase.name, ...result }, features };
   };
   try {
     for (const verifyCase of cases) {
       const expected = verifyCase.reference();
       const asked = new Map<string, Asked>();
-      const stop = engine.observe({
-        choice(family, candidates, chosen) {
-          const before = asked.get(family);
-          if (!before) asked.set(family, { chosen: new Set([chosen]), candidates });
-          else {
-            before.chosen.add(chosen);
-            before.candidates = before.candidates.filter((candidate) => candidates.includes(candidate));
-          }
-        },
-      });
-      const first = await attempt(engine, verifyCase, expected, 'rule').catch(renew);
-      stop();
-      yield { ...first, variant: ruleLabel(asked) };
-      for (const { family, variant, verdict, note } of remaining(asked, verifyCase, engine.device.features)) {
+      const { result, features } = await run(verifyCase, expected, (engine) =>
+        engine.observe({
+          choice(family, candidates, chosen) {
+            const before = asked.get(family);
+            if (!before) asked.set(family, { chosen: new Set([chosen]), candidates });
+            else {
+              before.chosen.add(chosen);
+              before.candidates = before.candidates.filter((candidate) => candidates.includes(candidate));
+            }
+          },
+        }),
+      );
+      yield { ...result, variant: ruleLabel(asked) };
+      for (const { family, variant, verdict, note } of remaining(asked, verifyCase, features)) {
         const label = `${family}=${variant}`;
         if (verdict !== 'run') {
           yield { op: verifyCase.op, name: verifyCase.name, variant: label, verdict, outputs: [], note };
           continue;
         }
-        engine.force(family, variant);
-        const result = await attempt(engine, verifyCase, expected, label).catch(renew);
-        engine.force(family, null);
-        yield result;
+        const forced = await run(verifyCase, expected, (engine) => {
+          engine.force(family, variant);
+          return () => engine.force(family, null);
+        });
+        yield { ...forced.result, variant: label };
       }
+      onCase();
     }
   } finally {
-    engine.destroy();
+    (kept as Engine | null)?.destroy();
   }
 }

@@ -1,10 +1,7 @@
 /** What `zygo conformance` does. */
-import { stat, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { InputError } from '../../engine/errors.js';
 import { openDevice } from '../device.js';
 import { CommandFailure, EXIT } from '../failure.js';
-import { expectWritable, reasonOf } from '../folders.js';
+import { expectWritableFile, writeReport } from '../report-file.js';
 import { zygoVersion } from '../version.js';
 import { findCases } from './find-cases.js';
 import { caseLine, reportJson, totalLine, type CaseReport } from './report.js';
@@ -16,15 +13,6 @@ export interface ConformanceOptions {
   readonly tolerance?: number;
   readonly adapter: 'auto' | 'software';
   readonly verbose: boolean;
-}
-
-/** Checks before the cases run that the report can be written after them. */
-async function expectWritableFile(file: string): Promise<void> {
-  const folder = dirname(resolve(file));
-  const [there, above] = await Promise.all([stat(file).catch(() => null), stat(folder).catch(() => null)]);
-  if (there?.isDirectory()) throw new InputError(`--json ${file} is a folder: expected a file to write.`);
-  if (!above?.isDirectory()) throw new InputError(`--json ${file} cannot be written: there is no folder ${dirname(file)}.`);
-  await expectWritable(folder, dirname(file));
 }
 
 /** Ends with the exit code that the verdicts ask for; all words have been said. */
@@ -53,13 +41,7 @@ export async function runConformance(paths: readonly string[], options: Conforma
       if (report.verdict === 'unreadable') process.stderr.write(`${report.problems.join('\n')}\n`);
     },
   });
-  if (json !== undefined) {
-    try {
-      await writeFile(json, reportJson(reports, { version: zygoVersion(), adapter, tolerance: tolerance ?? null }));
-    } catch (error) {
-      throw new CommandFailure(EXIT.failed, `The report ${json} cannot be written (${reasonOf(error)}).`, { cause: error });
-    }
-  }
+  if (json !== undefined) await writeReport(json, reportJson(reports, { version: zygoVersion(), adapter, tolerance: tolerance ?? null }));
   print(totalLine(reports));
   endWith(reports);
 }

@@ -1,9 +1,11 @@
 /** Every case. A kernel without one fails test/verify-cases.test.ts. */
+import type { CanonicalMesh } from '../../data/faces/canonical-mesh.js';
 import type { VerifyCase } from '../types.js';
 import { attentionCases } from './attention.js';
 import { augmentCases } from './augment.js';
 import { convolutionCases } from './convolution.js';
 import { elementwiseCases } from './elementwise.js';
+import { faceCases } from './faces.js';
 import { layoutCases } from './layout.js';
 import { lossCases } from './loss.js';
 import { matmulCases } from './matmul.js';
@@ -33,4 +35,12 @@ export function kernelCases(): VerifyCase[] {
     ...regionCases(),
     ...randomCases(),
   ];
+}
+
+/**
+ * Every case: the compute kernels, and the face renderer.
+ * @param mesh the canonical face mesh
+ */
+export function allCases(mesh: CanonicalMesh): VerifyCase[] {
+  return [...kernelCases(), ...faceCases(mesh)];
 }

@@ -55,6 +55,28 @@ function bceCase(): VerifyCase {
   });
 }
 
+/** Targets that are probabilities. */
+function softBceCase(): VerifyCase {
+  const [rows, columns] = [130, 5];
+  const targets = input([rows, columns], 64, { spread: 0.5, offset: 0.5 });
+  const weight = Float32Array.of(1, 2.5, 0.4, 3, 0.7);
+  return differentiable({
+    op: 'bceWithLogits',
+    name: `[${rows}, ${columns}], probabilities`,
+    inputs: { logits: input([rows, columns], 65, { spread: 6 }) },
+    forward: (engine, { logits }) => bceWithLogits(engine, logits, engine.tensor(targets.data, targets.shape), engine.tensor(weight, [columns])),
+    reference: ({ logits }) => {
+      // A soft target is the mixture of a present and an absent label.
+      const shares = [1, 0].map((label) => targets.data.map((target) => (label === 1 ? target : 1 - target)));
+      const terms = Array.from(logits, (logit, index) => {
+        const own = Float32Array.of(weight[index % columns]);
+        return [1, 0].reduce((sum, label, side) => sum + shares[side][index] * reference.bceWithLogits([logit], [label], own), 0);
+      });
+      return [terms.reduce((sum, term) => sum + term, 0) / terms.length];
+    },
+  });
+}
+
 function contrastiveCase(matrices: number, count: number, grouped: boolean): VerifyCase {
   const groups = grouped ? Int32Array.from({ length: count }, (_, index) => index % 4) : undefined;
   return differentiable({
@@ -127,6 +149,7 @@ export function lossCases(): VerifyCase[] {
     cosineCase(150, 36),
     cosineCase(9, 203),
     bceCase(),
+    softBceCase(),
     contrastiveCase(3, 37, false),
     contrastiveCase(2, 70, true),
     marginalsCase(5, 12, 64),
