@@ -35,6 +35,22 @@ export function swapViews(engine: Engine, x: Tensor): Tensor {
   return swapped;
 }
 
+/**
+ * Takes each person's own mean out of their region features and scales what is left to variance 1: what remains is how
+ * a frame differs from the person's other frames in the batch, in both views. The person as such, which is the easiest
+ * thing to recognise and says nothing about AUs, is then of no use to any loss between regions.
+ * @param x [2B, R, D], rows (view, frame, person) with `groupSize` frames of each person; with 1 there is no mean to
+ *   take out and x is returned as it is
+ */
+export function relativeToPerson(engine: Engine, x: Tensor, groupSize: number): Tensor {
+  if (groupSize < 2) return x;
+  const rows = 2 * groupSize;
+  const columns = x.size / rows;
+  const ones = engine.tensor(new Float32Array(columns).fill(1), [columns]);
+  const zeros = engine.tensor(new Float32Array(columns), [columns]);
+  return engine.reshape(batchNorm(engine, engine.reshape(x, [rows, columns]), ones, zeros), x.shape);
+}
+
 /** Negative cosine of the global features: predicted [N, D] against the other view's target [N, D]. */
 export function globalTerm(engine: Engine, predicted: Tensor, target: Tensor, config: ObjectiveConfig): Term {
   return { name: 'global', value: negativeCosine(engine, predicted, target), weight: config.global };
@@ -48,35 +64,19 @@ export function regionTerm(engine: Engine, predicted: Tensor, target: Tensor, co
 }
 
 /**
- * Takes each person's own mean out of their features and scales what is left: what remains is how a frame differs
- * from the person's other frames in the batch, so the person as such is of no use to the contrast.
- * @param x [2B, R, D], rows (view, frame, person) with `groupSize` frames of each person
- */
-function relativeToPerson(engine: Engine, x: Tensor, groupSize: number): Tensor {
-  if (groupSize < 2) return x;
-  const rows = 2 * groupSize;
-  const columns = x.size / rows;
-  const ones = engine.tensor(new Float32Array(columns).fill(1), [columns]);
-  const zeros = engine.tensor(new Float32Array(columns), [columns]);
-  return engine.reshape(batchNorm(engine, engine.reshape(x, [rows, columns]), ones, zeros), x.shape);
-}
-
-/**
  * InfoNCE per region (van den Oord et al. 2018; momentum target as in He et al. 2020): a region's prediction must
- * find the same face's region in the other view among the same region of all other faces of the batch, after each
- * person's mean was taken out. Two views of one image share the person, which is the easiest thing to recognise and
- * says nothing about AUs: with that gone, what the region does is left to tell frames apart. Our addition.
+ * find the same face's region in the other view among the same region of all other faces of the batch. With each
+ * person's mean taken out (see relativeToPerson), what the region does is left to tell frames apart. Our addition.
  * @param groups i32 [N], equal for rows of the same face: the face's own other row is no negative
- * @param groupSize frames of each person in the batch; with 1 there is no mean to take out
  */
 export function contrastTerm(
   engine: Engine,
   predicted: Tensor,
   target: Tensor,
-  { groups, groupSize }: { readonly groups: Tensor; readonly groupSize: number },
+  groups: Tensor,
   config: ObjectiveConfig,
 ): Term {
-  const byRegion = (x: Tensor) => transpose01(engine, l2Normalize(engine, relativeToPerson(engine, x, groupSize)));
+  const byRegion = (x: Tensor) => transpose01(engine, l2Normalize(engine, x));
   const logits = matmul(engine, byRegion(predicted), byRegion(target), { transposeB: true });
   const value = contrastiveCrossEntropy(engine, logits, { temperature: config.contrastTemperature, groups });
   return { name: 'contrast', value, weight: config.contrast };

@@ -11,7 +11,7 @@ import { l2Normalize } from '../kernels/normalization/index.js';
 import { adamw, clipScale, ema } from '../kernels/optimizer/index.js';
 import { auMaps } from '../kernels/regions/index.js';
 import type { DeviceDataset } from './device-dataset.js';
-import { contrastTerm, globalTerm, regionTerm, relationTerm, swapViews, type Term, type Transport } from './objective.js';
+import { contrastTerm, globalTerm, regionTerm, relationTerm, relativeToPerson, swapViews, type Term, type Transport } from './objective.js';
 import { stageSize, type ObjectiveConfig, type Preset } from './presets.js';
 import type { SslModel } from './ssl-model.js';
 
@@ -103,11 +103,14 @@ export function captureTrainingStep(
       const predicted = model.predict(projected);
       if (objective.global > 0) terms.push(globalTerm(engine, predicted.global, swapViews(engine, wanted.global), objective));
       if (predicted.regions && wanted.regions) {
-        const other = swapViews(engine, wanted.regions);
-        if (objective.region > 0) terms.push(regionTerm(engine, predicted.regions, other, objective));
-        if (objective.contrast > 0) terms.push(contrastTerm(engine, predicted.regions, other, { groups, groupSize }, objective));
+        // All three region losses look at how a frame differs from its person's other frames: with the person left in,
+        // the region and relation losses pulled the features towards who it is, against the contrast.
+        const mine = relativeToPerson(engine, predicted.regions, groupSize);
+        const other = relativeToPerson(engine, swapViews(engine, wanted.regions), groupSize);
+        if (objective.region > 0) terms.push(regionTerm(engine, mine, other, objective));
+        if (objective.contrast > 0) terms.push(contrastTerm(engine, mine, other, groups, objective));
         if (objective.relation > 0) {
-          const relation = relationTerm(engine, predicted.regions, other, model.prior, objective);
+          const relation = relationTerm(engine, mine, other, model.prior, objective);
           terms.push(relation.term);
           transport = relation.transport;
         }
