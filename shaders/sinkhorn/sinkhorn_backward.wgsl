@@ -5,8 +5,13 @@
 //   u step:  h_i = -lambda du_i,  W_ij = exp(v_j + K_ij - LSE_i),  dv_j  = sum_i W_ij h_i,  dK_ij += W_ij h_i
 //   dlog a_i += lambda du_i,  dlog b_j += lambda dv_j;  dcost = -dK / eps,  da = dlog a / a,  db = dlog b / b
 //
-// LSE need not be computed again: LSE_i = log a_i - u_i / lambda - slip_i; the slip goes into h_i. Zero masses and dead rows get no gradient.
-// Layouts as in sinkhorn.wgsl; dplan, dcost [B, N, M], da [B, N], db [B, M].
+// W_ij = exp(u_i + K_ij - maximum_j) / sum_j with the maximum and the sum that the forward pass had: the same exponentials
+// as there, so that weights sum to 1 to the last bit but one. An error in their sum would add up over thousands of
+// steps. Potentials come from the same two numbers again. Zero masses and dead rows get no gradient.
+// Layouts and two-part numbers as in sinkhorn.wgsl; dplan, dcost [B, N, M], da [B, N], db [B, M].
+//
+// With hard marginals sum_j dv_j = 0 from the second v step on, but rounding leaves a remainder that no step changes and
+// that every step adds to dlog a and dlog b, so every 16th step takes it out: dv_j -= b_j sum dv / sum b.
 //
 // Dispatch: as sinkhorn.wgsl. dK is summed in workgroup memory (IN_WORKGROUP) or, for problems too large for it,
 // in dcost itself; rows own it in v steps and columns in u steps, with a barrier between.
@@ -21,19 +26,21 @@ const SUMS: u32 = 288u;
 
 const INVOCATIONS: u32 = LANES * SLOTS;
 const DEAD: f32 = -1e30;
-const ROW: u32 = 2u * (N + M);
+const BALANCE_EVERY: u32 = 16u;
 
 struct Params {
   problems: u32,
   iterations: u32,
   inverse_epsilon: f32,
   lambda: f32,
+  // 1 - lambda: 0 for hard marginals.
+  relaxation: f32,
 }
 
-@group(0) @binding(0) var<storage, read> cost: array<f32>;
+@group(0) @binding(0) var<storage, read> logits: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read> history: array<f32>;
+@group(0) @binding(3) var<storage, read> history: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> dplan: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dcost: array<f32>;
 @group(0) @binding(6) var<storage, read_write> da: array<f32>;
@@ -41,18 +48,34 @@ struct Params {
 @group(0) @binding(8) var<uniform> params: Params;
 
 var<workgroup> dk: array<f32, SUMS>;
-// Of the step at hand: LSE and h; then du and dv, and the sums of dlog a and dlog b. Rows first, then columns.
+// Of the step at hand: maximum and h / sum; then du and dv, and the sums of dlog a and dlog b. Rows first, then columns.
 var<workgroup> offsets: array<f32, SLOTS * (N + M)>;
 var<workgroup> flows: array<f32, SLOTS * (N + M)>;
 var<workgroup> slopes: array<f32, SLOTS * (N + M)>;
 var<workgroup> mass_slopes: array<f32, SLOTS * (N + M)>;
 
-fn add_to(slot: u32, cost_at: u32, index: u32, value: f32) {
+fn add_to(slot: u32, matrix_at: u32, index: u32, value: f32) {
   if (IN_WORKGROUP) {
     dk[slot * (SUMS / SLOTS) + index] += value;
   } else {
-    dcost[cost_at + index] += value;
+    dcost[matrix_at + index] += value;
   }
+}
+
+fn entry(x: vec2<f32>) -> f32 {
+  return exp(x.x + x.y);
+}
+
+fn potential(mass: f32, state: vec2<f32>) -> vec2<f32> {
+  // Below DEAD / 2 there is no entry that mass could go to.
+  if (mass <= 0.0 || state.x < DEAD * 0.5) {
+    return vec2<f32>(DEAD, 0.0);
+  }
+  // The maximum is a multiple of 1/1024 already, and what comes besides is small.
+  let hard = log(mass) - log(state.y);
+  let small = hard - (hard - state.x) * params.relaxation;
+  let rounded = round(small * 1024.0) * 0.0009765625;
+  return vec2<f32>(rounded - state.x, small - rounded);
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -66,25 +89,26 @@ fn main(
   let problem_index = (group_id.x + group_id.y * group_counts.x) * SLOTS + slot;
   let exists = problem_index < params.problems;
   let problem = min(problem_index, params.problems - 1u);
-  let cost_at = problem * N * M;
+  let matrix_at = problem * N * M;
   let rows_at = slot * (N + M);
   let columns_at = rows_at + N;
-  let history_at = problem * (params.iterations + 1u) * ROW;
-  let iterations_done = select(0u, u32(history[history_at]), exists);
-  let last_at = history_at + iterations_done * ROW;
+  let history_at = problem * (params.iterations + 1u) * (N + M);
+  let iterations_done = select(0u, u32(history[history_at].x), exists);
+  let last_at = history_at + iterations_done * (N + M);
 
   if (exists) {
     for (var i = lane; i < N; i += LANES) {
-      let u_i = history[last_at + i];
+      let u_i = potential(a[problem * N + i], history[last_at + i]);
       var sum = 0.0;
       for (var j = 0u; j < M; j++) {
         let index = i * M + j;
-        let entry = exp(u_i + history[last_at + N + j] - cost[cost_at + index] * params.inverse_epsilon) * dplan[cost_at + index];
-        sum += entry;
+        let v_j = potential(b[problem * M + j], history[last_at + N + j]);
+        let change = entry(u_i + v_j + logits[matrix_at + index]) * dplan[matrix_at + index];
+        sum += change;
         if (IN_WORKGROUP) {
-          dk[slot * (SUMS / SLOTS) + index] = entry;
+          dk[slot * (SUMS / SLOTS) + index] = change;
         } else {
-          dcost[cost_at + index] = entry;
+          dcost[matrix_at + index] = change;
         }
       }
       slopes[rows_at + i] = sum;
@@ -100,7 +124,7 @@ fn main(
         if (IN_WORKGROUP) {
           sum += dk[slot * (SUMS / SLOTS) + i * M + j];
         } else {
-          sum += dcost[cost_at + i * M + j];
+          sum += dcost[matrix_at + i * M + j];
         }
       }
       slopes[columns_at + j] = sum;
@@ -112,37 +136,48 @@ fn main(
   for (var back = 0u; back < params.iterations; back++) {
     let t = params.iterations - back;
     let running = t <= iterations_done;
-    let row_at = history_at + t * ROW;
+    let row_at = history_at + t * (N + M);
 
     if (running) {
+      var remainder = 0.0;
+      if (params.relaxation == 0.0 && t < iterations_done && (iterations_done - t) % BALANCE_EVERY == 0u) {
+        var all = 0.0;
+        for (var j = 0u; j < M; j++) {
+          remainder += slopes[columns_at + j];
+          all += max(b[problem * M + j], 0.0);
+        }
+        remainder /= max(all, 1e-37);
+      }
       for (var j = lane; j < M; j += LANES) {
-        let v_j = history[row_at + N + j];
-        let mass = b[problem * M + j];
-        let alive = v_j > DEAD * 0.5;
-        let flow = select(0.0, params.lambda * slopes[columns_at + j], alive);
+        let state = history[row_at + N + j];
+        let alive = b[problem * M + j] > 0.0 && state.x > DEAD * 0.5;
+        let flow = select(0.0, params.lambda * (slopes[columns_at + j] - remainder * b[problem * M + j]), alive);
         mass_slopes[columns_at + j] += flow;
-        flows[columns_at + j] = -flow * exp(history[row_at + N + M + N + j]);
-        offsets[columns_at + j] = select(-DEAD, log(select(1.0, mass, alive)) - v_j / params.lambda, alive);
+        // Nothing comes near the offset of a dead column.
+        flows[columns_at + j] = -flow / select(1.0, state.y, alive);
+        offsets[columns_at + j] = select(-DEAD, state.x, alive);
       }
     }
     workgroupBarrier();
     if (running) {
       for (var i = lane; i < N; i += LANES) {
-        let u_i = history[row_at + i];
+        let mass = a[problem * N + i];
+        let state = history[row_at + i];
+        let u_i = potential(mass, state);
         var sum = slopes[rows_at + i];
         // Only the last iteration's u is used by the plan; slopes of rows start from zero afterwards.
         for (var j = 0u; j < M; j++) {
           let index = i * M + j;
-          let entry = exp(u_i - cost[cost_at + index] * params.inverse_epsilon - offsets[columns_at + j]) * flows[columns_at + j];
-          sum += entry;
-          add_to(slot, cost_at, index, entry);
+          let x = u_i + logits[matrix_at + index];
+          let change = exp((x.x - offsets[columns_at + j]) + x.y) * flows[columns_at + j];
+          sum += change;
+          add_to(slot, matrix_at, index, change);
         }
-        let mass = a[problem * N + i];
-        let alive = u_i > DEAD * 0.5;
+        let alive = u_i.x > DEAD * 0.5;
         let flow = select(0.0, params.lambda * sum, alive);
         mass_slopes[rows_at + i] += flow;
-        flows[rows_at + i] = -flow * exp(history[row_at + N + M + i]);
-        offsets[rows_at + i] = select(-DEAD, log(select(1.0, mass, alive)) - u_i / params.lambda, alive);
+        flows[rows_at + i] = -flow / select(1.0, state.y, alive);
+        offsets[rows_at + i] = select(-DEAD, state.x, alive);
         slopes[rows_at + i] = 0.0;
       }
     }
@@ -150,16 +185,17 @@ fn main(
     storageBarrier();
     if (running) {
       for (var j = lane; j < M; j += LANES) {
-        var v_j = 0.0;
+        var v_j = vec2<f32>();
         if (t > 1u) {
-          v_j = history[row_at - ROW + N + j];
+          v_j = potential(b[problem * M + j], history[row_at - (N + M) + N + j]);
         }
         var sum = 0.0;
         for (var i = 0u; i < N; i++) {
           let index = i * M + j;
-          let entry = exp(v_j - cost[cost_at + index] * params.inverse_epsilon - offsets[rows_at + i]) * flows[rows_at + i];
-          sum += entry;
-          add_to(slot, cost_at, index, entry);
+          let x = v_j + logits[matrix_at + index];
+          let change = exp((x.x - offsets[rows_at + i]) + x.y) * flows[rows_at + i];
+          sum += change;
+          add_to(slot, matrix_at, index, change);
         }
         slopes[columns_at + j] = sum;
       }
@@ -179,9 +215,9 @@ fn main(
     }
     for (var index = lane; index < N * M; index += LANES) {
       if (IN_WORKGROUP) {
-        dcost[cost_at + index] = -params.inverse_epsilon * dk[slot * (SUMS / SLOTS) + index];
+        dcost[matrix_at + index] = -params.inverse_epsilon * dk[slot * (SUMS / SLOTS) + index];
       } else {
-        dcost[cost_at + index] *= -params.inverse_epsilon;
+        dcost[matrix_at + index] *= -params.inverse_epsilon;
       }
     }
   }

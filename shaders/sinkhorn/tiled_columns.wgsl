@@ -1,8 +1,8 @@
 // Entropic transport of large problems: one column update of every problem that still runs (formulas in sinkhorn.wgsl).
 //
-//   v_j = lambda (log b_j - LSE_i(u_i - cost_ij / eps))
+//   v_j = lambda (log b_j - LSE_i(u_i + K_ij))
 //
-//   cost [B, N, M]   b, v [B, M]   u [B, N]   used, history as in tiled_rows.wgsl
+//   logits [B, N, M]   b, v [B, M]   u [B, N]   used, history as in tiled_rows.wgsl
 //
 // Dispatch: one workgroup of COLUMNS x SLICES invocations per COLUMNS columns of a problem: neighbours read
 // neighbouring columns, the slices take every SLICES-th row, four at a time, and a tree adds the slices up in a fixed
@@ -21,16 +21,16 @@ struct Params {
   m: u32,
   step: u32,
   iterations: u32,
-  inverse_epsilon: f32,
-  lambda: f32,
+  // 1 - lambda: 0 for hard marginals.
+  relaxation: f32,
 }
 
-@group(0) @binding(0) var<storage, read> cost: array<f32>;
+@group(0) @binding(0) var<storage, read> logits: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> u: array<f32>;
+@group(0) @binding(2) var<storage, read> u: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read> used: array<u32>;
-@group(0) @binding(4) var<storage, read_write> v: array<f32>;
-@group(0) @binding(5) var<storage, read_write> history: array<f32>;
+@group(0) @binding(4) var<storage, read_write> v: array<vec2<f32>>;
+@group(0) @binding(5) var<storage, read_write> history: array<vec2<f32>>;
 @group(0) @binding(6) var<uniform> params: Params;
 
 var<workgroup> states: array<vec2<f32>, INVOCATIONS>;
@@ -47,7 +47,7 @@ fn main(
   let slice = invocation / COLUMNS;
   let column = tile % column_tiles * COLUMNS + invocation % COLUMNS;
   let runs = tile < params.problems * column_tiles && column < params.m && used[problem] == 0u;
-  let cost_at = problem * params.n * params.m + column;
+  let logits_at = problem * params.n * params.m + column;
   let u_at = problem * params.n;
   // (maximum, sum of exponentials relative to it)
   var state = vec2<f32>(DEAD, 0.0);
@@ -55,12 +55,14 @@ fn main(
     for (var i = slice; i < params.n; i += 4u * SLICES) {
       let rows = vec4<u32>(i, i + SLICES, i + 2u * SLICES, i + 3u * SLICES);
       let k = min(rows, vec4<u32>(params.n - 1u));
-      let k_at = vec4<u32>(cost_at) + k * params.m;
-      let c = vec4<f32>(cost[k_at.x], cost[k_at.y], cost[k_at.z], cost[k_at.w]);
-      let f = vec4<f32>(u[u_at + k.x], u[u_at + k.y], u[u_at + k.z], u[u_at + k.w]);
-      let x = select(vec4<f32>(DEAD), f - c * params.inverse_epsilon, rows < vec4<u32>(params.n));
+      let k_at = vec4<u32>(logits_at) + k * params.m;
+      let x0 = logits[k_at.x] + u[u_at + k.x];
+      let x1 = logits[k_at.y] + u[u_at + k.y];
+      let x2 = logits[k_at.z] + u[u_at + k.z];
+      let x3 = logits[k_at.w] + u[u_at + k.w];
+      let x = select(vec4<f32>(DEAD), vec4<f32>(x0.x, x1.x, x2.x, x3.x), rows < vec4<u32>(params.n));
       let highest = max(state.x, max(max(x.x, x.y), max(x.z, x.w)));
-      let e = exp(x - vec4<f32>(highest));
+      let e = exp((x - vec4<f32>(highest)) + vec4<f32>(x0.y, x1.y, x2.y, x3.y));
       state = vec2<f32>(highest, state.y * exp(state.x - highest) + ((e.x + e.y) + (e.z + e.w)));
     }
   }
@@ -78,19 +80,19 @@ fn main(
     return;
   }
   let mass = b[problem * params.m + column];
-  var value = DEAD;
-  var slip = 0.0;
+  var value = vec2<f32>(DEAD, 0.0);
   // Below DEAD / 2 there is no entry that mass could go to.
   if (mass > 0.0 && state.x >= DEAD * 0.5) {
-    let log_sum = log(state.y);
-    value = params.lambda * (log(mass) - (state.x + log_sum));
-    slip = (log(mass) - value / params.lambda - state.x) - log_sum;
+    // The maximum is a multiple of 1/1024 already, and what comes besides is small.
+    let hard = log(mass) - log(state.y);
+    let small = hard - (hard - state.x) * params.relaxation;
+    let rounded = round(small * 1024.0) * 0.0009765625;
+    value = vec2<f32>(rounded - state.x, small - rounded);
   }
   v[problem * params.m + column] = value;
   if (KEEP) {
     let lines = params.n + params.m;
-    let at = (problem * (params.iterations + 1u) + params.step) * 2u * lines + params.n + column;
-    history[at] = value;
-    history[at + lines] = slip;
+    let at = (problem * (params.iterations + 1u) + params.step) * lines + params.n + column;
+    history[at] = state;
   }
 }

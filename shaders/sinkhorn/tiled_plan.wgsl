@@ -1,8 +1,9 @@
 // Entropic transport of large problems: the plan, and by how much each row misses its mass (formulas in sinkhorn.wgsl).
 //
-//   plan_ij = exp(u_i + v_j - cost_ij / eps),   miss_i = |a_i exp(-u_i (1 / lambda - 1)) - sum_j plan_ij|
+//   plan_ij = exp(u_i + v_j + K_ij),   miss_i = |a_i exp(-u_i eps / rho) - sum_j plan_ij|
 //
-//   cost, plan [B, N, M]   a, u, miss [B, N]   v [B, M]   used [B]: 0 while a problem runs
+//   logits, plan [B, N, M]   a, u, miss [B, N]   v [B, M]   used [B]: 0 while a problem runs
+//   Logits, u and v are two-part numbers (hi, lo), see logits.wgsl.
 //
 // STORE: whether plan is written, for all problems. Checks on the way want the misses of running problems alone.
 //
@@ -16,14 +17,14 @@ struct Params {
   problems: u32,
   n: u32,
   m: u32,
-  inverse_epsilon: f32,
-  lambda: f32,
+  // eps / rho, 0 for hard marginals.
+  excess: f32,
 }
 
-@group(0) @binding(0) var<storage, read> cost: array<f32>;
+@group(0) @binding(0) var<storage, read> logits: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> u: array<f32>;
-@group(0) @binding(3) var<storage, read> v: array<f32>;
+@group(0) @binding(2) var<storage, read> u: array<vec2<f32>>;
+@group(0) @binding(3) var<storage, read> v: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> used: array<u32>;
 @group(0) @binding(5) var<storage, read_write> plan: array<f32>;
 @group(0) @binding(6) var<storage, read_write> miss: array<f32>;
@@ -46,7 +47,8 @@ fn main(
   if (wanted) {
     for (var j = lane; j < params.m; j += LANES) {
       let index = row * params.m + j;
-      let entry = exp(u_i + v[problem * params.m + j] - cost[index] * params.inverse_epsilon);
+      let x = u_i + v[problem * params.m + j] + logits[index];
+      let entry = exp(x.x + x.y);
       sum += entry;
       if (STORE) {
         plan[index] = entry;
@@ -64,7 +66,7 @@ fn main(
   if (wanted && lane == 0u) {
     let mass = max(a[row], 0.0);
     // A row that cannot send its mass anywhere misses all of it.
-    let target_mass = select(mass * exp(-u_i * (1.0 / params.lambda - 1.0)), mass, u_i <= DEAD * 0.5);
+    let target_mass = select(mass * exp(-(u_i.x + u_i.y) * params.excess), mass, u_i.x <= DEAD * 0.5);
     miss[row] = abs(target_mass - sum);
   }
 }

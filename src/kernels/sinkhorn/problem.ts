@@ -1,4 +1,4 @@
-import { expectShape, formatShape, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
+import { expectShape, formatShape, ShapeError, sizeOf, type Engine, type Tensor } from '../../engine/index.js';
 
 /** How a transport problem is regularised and for how long it is iterated. */
 export interface SinkhornOptions {
@@ -29,8 +29,11 @@ export interface TransportProblem {
   readonly inverseEpsilon: number;
   /** λ = ρ / (ρ + ε), 1 for hard marginals. */
   readonly lambda: number;
-  /** [B, n, m], the prior's logarithm included. */
-  readonly cost: Tensor;
+  /** 1 − λ, and ε / ρ: both 0 for hard marginals. */
+  readonly relaxation: number;
+  readonly excess: number;
+  /** [B, n, m, 2]: −cost / ε + log prior as two-part numbers, see shaders/sinkhorn/logits.wgsl. */
+  readonly logits: Tensor;
   readonly a: Tensor;
   readonly b: Tensor;
   /** Whether the iterations are kept for a backward pass. */
@@ -70,13 +73,13 @@ export function checkProblem(cost: Tensor, a: Tensor, b: Tensor, options: Sinkho
 }
 
 /**
- * The buffer for every iteration's potentials and slips, [B, iterations + 1, 2 (n + m)], or a placeholder.
+ * The buffer for what every iteration's potentials were made of, [B, iterations + 1, n + m, 2], or a placeholder.
  * @throws {ShapeError} when it would be larger than the device binds at once
  */
 export function historyFor(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): Tensor {
   if (!keep) return engine.empty([4], 'f32', 'no sinkhorn history');
-  const shape = [batch, iterations + 1, 2 * (n + m)];
-  const bytes = 4 * shape[0] * shape[1] * shape[2];
+  const shape = [batch, iterations + 1, n + m, 2];
+  const bytes = 4 * sizeOf(shape);
   const { maxStorageBufferBindingSize, maxBufferSize } = engine.device.limits;
   const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
   if (bytes > limit) {

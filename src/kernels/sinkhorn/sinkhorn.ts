@@ -52,7 +52,9 @@ export function sinkhorn(engine: Engine, cost: Tensor, a: Tensor, b: Tensor, opt
     tolerance,
     inverseEpsilon: 1 / epsilon,
     lambda: rho === undefined ? 1 : rho / (rho + epsilon),
-    cost: prior ? withPrior(engine, cost, prior, epsilon) : cost,
+    relaxation: rho === undefined ? 0 : epsilon / (rho + epsilon),
+    excess: rho === undefined ? 0 : epsilon / rho,
+    logits: logitsOf(engine, cost, prior, epsilon),
     a,
     b,
     keep: engine.differentiates([cost, a, b]),
@@ -68,15 +70,20 @@ export function sinkhorn(engine: Engine, cost: Tensor, a: Tensor, b: Tensor, opt
   return { plan: solution.plan, residual: solution.residual, iterationsUsed: solution.used };
 }
 
-/** cost − ε log prior, and a cost that forbids the entry where the prior is 0. */
-function withPrior(engine: Engine, cost: Tensor, prior: Tensor, epsilon: number): Tensor {
-  const y = engine.empty(cost.shape);
+/** −cost / ε + log prior as two-part numbers [B, n, m, 2], very negative where the prior is 0. */
+function logitsOf(engine: Engine, cost: Tensor, prior: Tensor | undefined, epsilon: number): Tensor {
+  const y = engine.empty([...cost.shape, 2], 'f32', 'sinkhorn logits');
+  // The first 12 bits of 1 / ε, whose products with 12 bits of a cost are exact, and the rest.
+  const bits = new Uint32Array(new Float32Array([1 / epsilon]).buffer);
+  bits[0] &= 0xfffff000;
+  const [high] = new Float32Array(bits.buffer);
   engine.dispatch({
-    shader: 'sinkhorn/with_prior',
-    tensors: { cost, prior, y },
-    params: { count: cost.size, period: prior.size, epsilon },
+    shader: 'sinkhorn/logits',
+    constants: { PRIOR: prior !== undefined },
+    tensors: { cost, prior: prior ?? cost, y },
+    params: { count: cost.size, period: prior?.size ?? 1, inverse_high: high, inverse_low: 1 / epsilon - high },
     workgroups: gridFor(cost.size),
-    bytes: 4 * (2 * cost.size + prior.size),
+    bytes: 4 * (3 * cost.size + (prior?.size ?? 0)),
   });
   return y;
 }

@@ -2,6 +2,9 @@
 import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
 import { CHECK_EVERY, historyFor, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
 
+/** Iterations between two corrections of what rounding adds to the gradients of the masses. */
+const BALANCE_EVERY = 16;
+
 /** How many invocations share a row, and how many columns and slices of rows make a workgroup of a column kernel. */
 interface TileGeometry {
   readonly rowLanes: number;
@@ -31,22 +34,22 @@ function launchesOf(engine: Engine, { batch, n, m }: TransportProblem) {
 
 /** Plan, residual and iterations of every problem; results as `solveInWorkgroups` gives them. */
 export function solveInTiles(engine: Engine, problem: TransportProblem): TransportSolution {
-  const { batch, n, m, iterations, tolerance, inverseEpsilon, lambda, cost, a, b, keep } = problem;
+  const { batch, n, m, iterations, tolerance, relaxation, excess, logits, a, b, keep } = problem;
   const launches = launchesOf(engine, problem);
   const plan = engine.empty([batch, n, m]);
   const residual = engine.empty([batch]);
   const used = engine.zeros([batch], 'u32');
   const history = historyFor(engine, problem);
-  const u = engine.empty([batch, n]);
-  const v = engine.zeros([batch, m]);
+  const u = engine.empty([batch, n, 2]);
+  const v = engine.zeros([batch, m, 2]);
   const miss = engine.empty([batch, n]);
-  const shared = { problems: batch, n, m, inverse_epsilon: inverseEpsilon, lambda };
-  const work = { flops: 5 * cost.size, bytes: 4 * cost.size };
+  const shared = { problems: batch, n, m };
+  const work = { flops: 5 * plan.size, bytes: 4 * logits.size };
   const look = (step: number, store: boolean): void => {
     engine.dispatch({
       shader: 'sinkhorn/tiled_plan',
-      tensors: { cost, a, u, v, used, plan, miss },
-      params: shared,
+      tensors: { logits, a, u, v, used, plan, miss },
+      params: { ...shared, excess },
       ...launches.rows,
       constants: { ...launches.rows.constants, STORE: store },
       ...work,
@@ -59,10 +62,10 @@ export function solveInTiles(engine: Engine, problem: TransportProblem): Transpo
     });
   };
   for (let step = 1; step <= iterations; step++) {
-    const params = { ...shared, step, iterations };
+    const params = { ...shared, step, iterations, relaxation };
     engine.dispatch({
       shader: 'sinkhorn/tiled_rows',
-      tensors: { cost, a, v, used, u, history },
+      tensors: { logits, a, v, used, u, history },
       params,
       ...launches.rows,
       constants: { ...launches.rows.constants, KEEP: keep },
@@ -70,7 +73,7 @@ export function solveInTiles(engine: Engine, problem: TransportProblem): Transpo
     });
     engine.dispatch({
       shader: 'sinkhorn/tiled_columns',
-      tensors: { cost, b, u, used, v, history },
+      tensors: { logits, b, u, used, v, history },
       params,
       ...launches.columns,
       constants: { ...launches.columns.constants, KEEP: keep },
@@ -101,16 +104,16 @@ export function differentiateInTiles(
   { plan, used, history }: TransportSolution,
   { dplan, dcost, da, db }: TransportGradients,
 ): void {
-  const { batch, n, m, iterations, inverseEpsilon, lambda, cost, a, b } = problem;
+  const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, logits, a, b } = problem;
   const launches = launchesOf(engine, problem);
   const rowFlows = engine.empty([batch, n, 2]);
   const columnFlows = engine.empty([batch, m, 2]);
-  const work = { flops: 7 * cost.size, bytes: 12 * cost.size };
-  const shared = { problems: batch, n, m, iterations, inverse_epsilon: inverseEpsilon, lambda };
+  const work = { flops: 7 * plan.size, bytes: 16 * plan.size };
+  const shared = { problems: batch, n, m, iterations, lambda, relaxation };
   const columns = (step: number, start: boolean): void =>
     engine.dispatch({
       shader: 'sinkhorn/tiled_backward_columns',
-      tensors: { cost, b, history, used, row_flows: rowFlows, column_flows: columnFlows, dcost, dmass: db },
+      tensors: { logits, b, history, used, row_flows: rowFlows, column_flows: columnFlows, dcost, dmass: db },
       params: { ...shared, step },
       ...launches.columns,
       constants: { ...launches.columns.constants, START: start },
@@ -121,13 +124,21 @@ export function differentiateInTiles(
     tensors: { plan, dplan, dcost, row_flows: rowFlows },
     params: { rows: batch * n, m },
     ...launches.rows,
-    bytes: 12 * cost.size,
+    bytes: 12 * plan.size,
   });
   columns(iterations, true);
   for (let step = iterations; step >= 1; step--) {
+    if (relaxation === 0 && step < iterations && (iterations - step) % BALANCE_EVERY === 0) {
+      engine.dispatch({
+        shader: 'sinkhorn/tiled_backward_balance',
+        tensors: { b, history, used, column_flows: columnFlows, dmass: db },
+        params: { problems: batch, n, m, step, iterations },
+        ...launches.problems,
+      });
+    }
     engine.dispatch({
       shader: 'sinkhorn/tiled_backward_rows',
-      tensors: { cost, a, history, used, column_flows: columnFlows, row_flows: rowFlows, dcost, dmass: da },
+      tensors: { logits, a, history, used, column_flows: columnFlows, row_flows: rowFlows, dcost, dmass: da },
       params: { ...shared, step },
       ...launches.rows,
       ...work,

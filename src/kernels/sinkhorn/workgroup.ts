@@ -2,7 +2,7 @@
 import { gridFor, type Engine } from '../../engine/index.js';
 import { CHECK_EVERY, historyFor, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
 
-/** Rows or columns that a workgroup takes at most: the backward pass keeps four vectors of each in workgroup memory. */
+/** Rows or columns that a workgroup takes at most: the backward pass keeps four numbers of each in workgroup memory. */
 export const MAX_WORKGROUP_SIZE = 256;
 
 const WORKGROUP_BYTES = 16384;
@@ -25,7 +25,7 @@ function geometryOf(variant: WorkgroupVariant, { n, m }: TransportProblem): Geom
 
 /** Plan, residual and iterations of every problem, in one launch. */
 export function solveInWorkgroups(engine: Engine, problem: TransportProblem, variant: WorkgroupVariant): TransportSolution {
-  const { batch, n, m, iterations, tolerance, inverseEpsilon, lambda, cost, a, b, keep } = problem;
+  const { batch, n, m, iterations, tolerance, relaxation, excess, logits, a, b, keep } = problem;
   const { lanes, slots } = geometryOf(variant, problem);
   const solution = {
     plan: engine.empty([batch, n, m]),
@@ -36,11 +36,11 @@ export function solveInWorkgroups(engine: Engine, problem: TransportProblem, var
   engine.dispatch({
     shader: 'sinkhorn/sinkhorn',
     constants: { N: n, M: m, LANES: lanes, SLOTS: slots, KEEP: keep },
-    tensors: { cost, a, b, ...solution },
-    params: { problems: batch, iterations, check_every: CHECK_EVERY, tolerance, inverse_epsilon: inverseEpsilon, lambda },
+    tensors: { logits, a, b, ...solution },
+    params: { problems: batch, iterations, check_every: CHECK_EVERY, tolerance, relaxation, excess },
     workgroups: gridFor(batch, slots),
     flops: batch * n * m * iterations * 2 * 5,
-    bytes: 4 * (cost.size + solution.plan.size + solution.history.size),
+    bytes: 4 * (logits.size + solution.plan.size + solution.history.size),
   });
   return solution;
 }
@@ -53,17 +53,17 @@ export function differentiateInWorkgroups(
   gradients: TransportGradients,
   variant: WorkgroupVariant,
 ): void {
-  const { batch, n, m, iterations, inverseEpsilon, lambda, cost, a, b } = problem;
+  const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, logits, a, b } = problem;
   const { lanes, slots } = geometryOf(variant, problem);
   const sums = slots * n * m;
   const inWorkgroup = 4 * (sums + 4 * slots * (n + m)) <= WORKGROUP_BYTES;
   engine.dispatch({
     shader: 'sinkhorn/sinkhorn_backward',
     constants: { N: n, M: m, LANES: lanes, SLOTS: slots, IN_WORKGROUP: inWorkgroup, SUMS: inWorkgroup ? sums : 1 },
-    tensors: { cost, a, b, history, ...gradients },
-    params: { problems: batch, iterations, inverse_epsilon: inverseEpsilon, lambda },
+    tensors: { logits, a, b, history, ...gradients },
+    params: { problems: batch, iterations, inverse_epsilon: inverseEpsilon, lambda, relaxation },
     workgroups: gridFor(batch, slots),
     flops: batch * n * m * iterations * 2 * 7,
-    bytes: 4 * (3 * cost.size + history.size),
+    bytes: 4 * (2 * logits.size + history.size),
   });
 }
