@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { type Engine } from '../src/engine/index.js';
+import { linear } from '../src/kernels/matmul/index.js';
 import { checkGradients } from './gradient-check.js';
 import { openTestEngine } from './helpers.js';
 import { OPERATIONS } from './property-operations.js';
@@ -51,3 +52,23 @@ test('no differentiable op is left out', () => {
   const missing = [...new Set([...names, 'gelu', 'relu', 'sum', 'mean'])].filter((name) => !recorded.has(name));
   assert.deepEqual(missing, [], 'these ops are differentiable but no property above reaches them');
 });
+
+test('linear with GELU keeps its values before GELU only for a backward pass', () =>
+  engine.scope(() => {
+    const [x, weight] = [engine.zeros([64, 32]), engine.zeros([128, 32])];
+    const bytesOf = (body: () => void): number =>
+      engine.scope(() => {
+        const before = engine.memory.bytes;
+        body();
+        return engine.memory.bytes - before;
+      });
+    const without = bytesOf(() => linear(engine, x, weight, null, { activation: 'gelu' }));
+    const within = bytesOf(() =>
+      engine.withTape((tape) => {
+        tape.watch(x);
+        linear(engine, x, weight, null, { activation: 'gelu' });
+      }),
+    );
+    assert.ok(without < 2 * 64 * 128 * 4, `${without} bytes without a gradient, expected hardly more than the result`);
+    assert.ok(within >= 2 * 64 * 128 * 4, `${within} bytes with a gradient, expected the result and the values before GELU`);
+  }));

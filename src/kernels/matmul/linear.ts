@@ -31,8 +31,8 @@ function geluBackward(engine: Engine, preactivation: Tensor, dy: Tensor): Tensor
 /**
  * y = activation(x Wᵀ + bias) + residual in one kernel; differentiable in all four.
  *
- * With GELU the kernel also stores the values before it: the backward pass needs them, and storing them costs
- * less than computing x Wᵀ again (SwiftShader, 8192 x 32 -> 128: storing adds 3.5 ms, the product takes 12 ms).
+ * With GELU the kernel also stores the values before it if a backward pass is to come: it needs them, and storing
+ * them costs less than computing x Wᵀ again (SwiftShader, 8192 x 32 -> 128: storing adds 3.5 ms, the product takes 12 ms).
  * The gradients of weight and bias come from one launch: dW = dyᵀ x sums over all tokens, and the column sums of
  * dy, which are the bias's gradient, fall out of the values that it has loaded anyway.
  * @param x [..., K]
@@ -53,10 +53,10 @@ export function linear(engine: Engine, x: Tensor, weight: Tensor, bias: Tensor |
   if (residual) expectShape('linear: residual', residual.shape, shape);
   const y = engine.empty(shape);
   const gelu = activation === 'gelu';
-  const preactivation = gelu ? engine.empty(shape, 'f32', 'preactivation') : null;
-  launchProduct(engine, { a: x, b: weight, y, m, n, k, transposeB: true, bias, gelu, preactivation, residual, variant, label: 'linear' });
-
   const inputs = [x, weight, ...(bias ? [bias] : []), ...(residual ? [residual] : [])];
+  const keeps = gelu && engine.differentiates([x, weight, ...(bias ? [bias] : [])]);
+  const preactivation = keeps ? engine.empty(shape, 'f32', 'preactivation') : null;
+  launchProduct(engine, { a: x, b: weight, y, m, n, k, transposeB: true, bias, gelu, preactivation, residual, variant, label: 'linear' });
   engine.record('linear', inputs, [y], (context) => {
     const dy = context.gradient(0);
     const residualIndex = bias ? 3 : 2;
