@@ -4,4 +4,5 @@ export { relativeError } from './compare.js';
 export { differentiable, type DifferentiableCase } from './differentiable.js';
 export { listLaunches, recordLaunches, type RecordedLaunch } from './launches.js';
 export { FORWARD_TOLERANCE, GRADIENT_TOLERANCE, type Expected, type VerifyCase } from './types.js';
-export { verify, type OutputError, type Verdict, type VerifyResult } from './verify.js';
+export { otherVariants, watchChoices, type AskedFamilies, type OtherVariant } from './variants.js';
+export { compute, verify, type OutputError, type Verdict, type VerifyResult } from './verify.js';

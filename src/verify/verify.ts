@@ -1,8 +1,8 @@
 /** Runs cases in every variant that the device offers and compares them with the float64 references. */
 import { DeviceError, type Engine, type TypedArray } from '../engine/index.js';
-import { VARIANT_FAMILIES } from '../kernels/variants.js';
 import { relativeError } from './compare.js';
 import type { Expected, VerifyCase } from './types.js';
+import { otherVariants, ruleLabel, watchChoices, type AskedFamilies } from './variants.js';
 
 /** Error and tolerance of one output. */
 export interface OutputError {
@@ -27,13 +27,11 @@ export interface VerifyResult {
   readonly note: string;
 }
 
-/** How often the rules chose each variant of a family in one case, and what all of its problems could take. */
-interface Asked {
-  readonly chosen: Set<string>;
-  candidates: readonly string[];
-}
-
-async function compute(engine: Engine, { run }: VerifyCase): Promise<Record<string, TypedArray>> {
+/**
+ * Runs a case, in whatever variants the engine is told to use, and reads its outputs.
+ * @throws {DeviceError} when the device reported an error or was lost
+ */
+export async function compute(engine: Engine, { run }: VerifyCase): Promise<Record<string, TypedArray>> {
   return engine.scope(async () => {
     const outputs: Record<string, TypedArray> = {};
     for (const [output, value] of Object.entries(await run(engine))) {
@@ -71,29 +69,6 @@ async function attempt(engine: Engine, verifyCase: VerifyCase, expected: Readonl
   }
 }
 
-/** Names the rules' choices: "rule: items=few rows=lanes8+thread". */
-function ruleLabel(asked: ReadonlyMap<string, Asked>): string {
-  const parts = [...asked].map(([family, { chosen }]) => `${family}=${[...chosen].join('+')}`);
-  return parts.length === 0 ? 'rule' : `rule: ${parts.join(' ')}`;
-}
-
-/** The variants of a case that remain to be run after the rules' choice, and those that cannot be. */
-function remaining(asked: ReadonlyMap<string, Asked>, { vary }: VerifyCase, features: GPUSupportedFeatures) {
-  const rows: { family: string; variant: string; verdict: 'run' | 'not offered' | 'other shapes'; note: string }[] = [];
-  for (const [family, { chosen, candidates }] of asked) {
-    if (vary && !vary.includes(family)) continue;
-    const known = VARIANT_FAMILIES[family]?.variants ?? {};
-    for (const variant of new Set([...Object.keys(known), ...candidates])) {
-      if (chosen.size === 1 && chosen.has(variant)) continue;
-      const missing = (known[variant] ?? []).filter((feature) => !features.has(feature));
-      if (missing.length > 0) rows.push({ family, variant, verdict: 'not offered', note: `needs ${missing.join(', ')}` });
-      else if (!candidates.includes(variant)) rows.push({ family, variant, verdict: 'other shapes', note: 'does not take these shapes' });
-      else rows.push({ family, variant, verdict: 'run', note: '' });
-    }
-  }
-  return rows;
-}
-
 /**
  * Verifies cases one after the other. A variant that breaks the device (it does not compile, the device is lost) is a
  * failure of its own: the rest goes on with a new engine.
@@ -123,24 +98,17 @@ export async function* verify(
   try {
     for (const verifyCase of cases) {
       const expected = verifyCase.reference();
-      const asked = new Map<string, Asked>();
-      const { result, features } = await run(verifyCase, expected, (engine) =>
-        engine.observe({
-          choice(family, candidates, chosen) {
-            const before = asked.get(family);
-            if (!before) asked.set(family, { chosen: new Set([chosen]), candidates });
-            else {
-              before.chosen.add(chosen);
-              before.candidates = before.candidates.filter((candidate) => candidates.includes(candidate));
-            }
-          },
-        }),
-      );
+      let asked: AskedFamilies = new Map();
+      const { result, features } = await run(verifyCase, expected, (engine) => {
+        const choices = watchChoices(engine);
+        asked = choices.asked;
+        return choices.stop;
+      });
       yield { ...result, variant: ruleLabel(asked) };
-      for (const { family, variant, verdict, note } of remaining(asked, verifyCase, features)) {
+      for (const { family, variant, state, note } of otherVariants(asked, verifyCase, features)) {
         const label = `${family}=${variant}`;
-        if (verdict !== 'run') {
-          yield { op: verifyCase.op, name: verifyCase.name, variant: label, verdict, outputs: [], note };
+        if (state !== 'can run') {
+          yield { op: verifyCase.op, name: verifyCase.name, variant: label, verdict: state, outputs: [], note };
           continue;
         }
         const forced = await run(verifyCase, expected, (engine) => {

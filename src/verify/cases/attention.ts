@@ -21,6 +21,7 @@ function attentionCase(sizes: AttentionCase): VerifyCase {
     forward: (engine, { qkv, table, padQkv }) => windowAttention(engine, qkv, table, { heads, windowSize, shift, padQkv }),
     reference: ({ qkv, table, padQkv }: Record<string, Float64Array>) =>
       windowAttentionReference(sizes, qkv, table, padQkv ?? new Float64Array(triple)),
+    vary: ['attention-forward', 'attention-backward'],
   });
 }
 

@@ -19,13 +19,12 @@ function adamwCase(): VerifyCase {
     op: 'adamw',
     name: `[${COUNT}], ${STEPS} steps, decay of ${DECAY_END}`,
     run(engine) {
-      const [params, gradients] = [engine.tensor(start.data, [COUNT]), engine.empty([COUNT])];
+      const params = engine.tensor(start.data, [COUNT]);
       const [m, v] = [engine.zeros([COUNT]), engine.zeros([COUNT])];
       const scale = engine.tensor([1, 1], [2], 'f32');
       for (let step = 1; step <= STEPS; step++) {
         const hyper = engine.tensor(adamwHyper(step, { learningRate: RATE, ...OPTIONS }), [8]);
-        engine.write(gradients, gradientsOf(step).data);
-        adamw(engine, { params, gradients, m, v, hyper, decayEnd: DECAY_END, scale });
+        adamw(engine, { params, gradients: engine.tensor(gradientsOf(step).data, [COUNT]), m, v, hyper, decayEnd: DECAY_END, scale });
       }
       return { params, m, v };
     },
