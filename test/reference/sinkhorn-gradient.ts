@@ -109,7 +109,7 @@ export function unrolledGradients(problem: TransportProblem, cost: Float64Array,
 }
 
 /** Solves A x = y by elimination with partial pivoting; A and y are overwritten. */
-function solve(matrix: Float64Array[], y: Float64Array): Float64Array {
+function solve<Numbers extends Float64Array | Float32Array>(matrix: Numbers[], y: Numbers): Numbers {
   const size = y.length;
   for (let pivot = 0; pivot < size; pivot++) {
     let best = pivot;
@@ -136,13 +136,19 @@ function solve(matrix: Float64Array[], y: Float64Array): Float64Array {
  * dropped (β_m = 0: the potentials are free up to a constant); ∂C = Ĝ − P ∘ (α ⊕ β) up to the sign convention below,
  * ∂a = −ε α, ∂b = −ε β (Luise et al. 2018, arXiv 1805.11897; reference/kernels.md). The gradients of a and b are
  * defined up to a constant each, because the problem has a solution for equal total masses only.
+ * @param Numbers what the system is stored and solved in: Float32Array rounds after every operation
  */
-export function implicitGradients(problem: TransportProblem, plan: Float64Array, dplan: Float64Array): Omit<TransportGradients, 'plan'> {
+export function implicitGradients(
+  problem: TransportProblem,
+  plan: Float64Array,
+  dplan: Float64Array,
+  Numbers: Float64ArrayConstructor | Float32ArrayConstructor = Float64Array,
+): Omit<TransportGradients, 'plan'> {
   const { n, m, epsilon } = problem;
   const scaled = plan.map((value, index) => (-value * dplan[index]) / epsilon);
   const size = n + m - 1;
-  const matrix = Array.from({ length: size }, () => new Float64Array(size));
-  const right = new Float64Array(size);
+  const matrix = Array.from({ length: size }, () => new Numbers(size));
+  const right = new Numbers(size);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < m; j++) {
       const entry = plan[i * m + j];
@@ -156,7 +162,7 @@ export function implicitGradients(problem: TransportProblem, plan: Float64Array,
     }
   }
   const solution = solve(matrix, right);
-  const alpha = solution.subarray(0, n);
+  const alpha = Float64Array.from(solution.subarray(0, n));
   const beta = Float64Array.from({ length: m }, (_, j) => (j < m - 1 ? solution[n + j] : 0));
   return {
     dcost: scaled.map((value, index) => value - plan[index] * (alpha[Math.floor(index / m)] + beta[index % m])),
