@@ -1,5 +1,8 @@
 // Gradient of softmax over the last dimension: dx = y (dy - sum(dy y)).
 //
+// Computed as y (dy' - sum(dy' y)) with dy' = dy - sum(dy y), the same number because y sums to 1: where one entry is all
+// but certain, dy and the sum nearly cancel, and the second sum is made of what is left.
+//
 // y, dy, dx: [rows, columns].
 //
 // Dispatch: LANES neighbouring threads share a row and 64 / LANES rows share a workgroup; workgroups spill from x
@@ -19,6 +22,7 @@ struct Params { rows: u32, columns: u32 }
 @group(0) @binding(3) var<uniform> params: Params;
 
 var<workgroup> sums: array<f32, 64>;
+var<workgroup> rests: array<f32, 64>;
 
 // Sum of the floats of an element (of an f32 the constructor makes four copies, of a quarter each).
 fn total(value: element) -> f32 {
@@ -46,7 +50,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       sum += sums[first + k];
     }
   }
+
+  var rest = 0.0;
   for (var c = lane; c < end; c += LANES) {
-    dx[base + c] = y[base + c] * (dy[base + c] - sum);
+    rest += total((dy[base + c] - sum) * y[base + c]);
+  }
+  if (LANES > 1u) {
+    rests[local] = rest;
+    workgroupBarrier();
+    rest = 0.0;
+    for (var k = 0u; k < LANES; k += 1u) {
+      rest += rests[first + k];
+    }
+  }
+  for (var c = lane; c < end; c += LANES) {
+    dx[base + c] = y[base + c] * ((dy[base + c] - sum) - rest);
   }
 }

@@ -25,7 +25,7 @@ export function softmax(engine: Engine, x: Tensor): Tensor {
       tensors: { y, dy: context.gradient(0), dx: context.target(0) },
       params: { rows, columns },
       workgroups,
-      flops: 4 * x.size,
+      flops: 7 * x.size,
       bytes: 12 * x.size,
     });
   });
