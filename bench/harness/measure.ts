@@ -1,0 +1,207 @@
+/** Measures groups of subjects: check first, then compile, first run, hot and cold times, all of them in turns. */
+import { ZygoError } from '../../src/engine/index.js';
+import { relativeError } from '../../src/verify/compare.js';
+import type { DeviceTimer } from './device-timer.js';
+import type { MeasureOptions } from './options.js';
+import type { Canary } from './peaks.js';
+import { secondsOf } from './peaks.js';
+import { Replay } from './replay.js';
+import { growRepeats, isLongEnough, QUANTA_PER_SAMPLE, sampleInTurns, type CanaryBand, type Growth, type Quanta } from './sampler.js';
+import type { Comparison, Row } from './schema.js';
+import { ratioOfMedians, summarize } from './statistics.js';
+import { rowId, type Group, type Prepared, type Subject } from './subject.js';
+
+/** Everything that measuring needs besides the groups. */
+export interface Bench {
+  readonly timer: DeviceTimer;
+  readonly quanta: Quanta;
+  readonly canary: Canary;
+  readonly band: CanaryBand;
+  readonly options: MeasureOptions;
+}
+
+/** Fewer samples than this give no figure. */
+const FEWEST_SAMPLES = 3;
+
+/** A row that is being made. */
+interface Entry {
+  row: Row;
+  prepared: Prepared | null;
+  replay: Replay | null;
+  growth: Growth | null;
+}
+
+function emptyRow(subject: Subject, group: string): Row {
+  const { series = null, ...name } = subject.name;
+  return {
+    ...name,
+    id: rowId(subject.name),
+    group,
+    series,
+    status: 'failed',
+    note: '',
+    check: null,
+    dispatches: 0,
+    flops: 0,
+    bytes: 0,
+    peakBytes: 0,
+    lowerBoundBytes: 0,
+    compile: null,
+    firstRun: null,
+    hot: null,
+    cold: null,
+    summary: null,
+  };
+}
+
+/** The output that is worst by error over tolerance. */
+async function worst(prepared: Prepared): Promise<NonNullable<Row['check']>> {
+  const checked = (await prepared.check()).map(({ output, actual, expected }) => ({ output, error: relativeError(actual, expected), tolerance: expected.tolerance }));
+  const [{ output, error, tolerance }] = checked.sort((a, b) => b.error / b.tolerance - a.error / a.tolerance);
+  return { output, error: Number.isFinite(error) ? error : null, tolerance, against: prepared.against };
+}
+
+/** Compiles, runs once and checks: fills the row as far as there is something to fill. */
+async function begin({ timer }: Bench, subject: Subject, group: string, compiled: WeakSet<object>): Promise<Entry> {
+  const { engine } = timer;
+  const row = emptyRow(subject, group);
+  const prepared = await subject.capture(engine);
+  const { step } = prepared;
+  const launches = step.commands.flatMap((command) => (command.kind === 'dispatch' ? [command] : []));
+  row.dispatches = step.dispatches;
+  row.flops = step.flops;
+  row.bytes = launches.reduce((sum, { call }) => sum + (call.bytes ?? 0), 0);
+  row.peakBytes = step.plan.peakBytes;
+  row.lowerBoundBytes = step.plan.lowerBoundBytes;
+  const programs = [...new Set(launches.map(({ program }) => program))];
+  const fresh = programs.filter((program) => !compiled.has(program));
+  const start = timer.now();
+  await Promise.all(fresh.map((program) => program.compile()));
+  if (fresh.length > 0) row.compile = { seconds: timer.now() - start, pipelines: fresh.length, of: programs.length };
+  for (const program of programs) compiled.add(program);
+  await step.prepare();
+  await engine.finish();
+  const run = timer.now();
+  step.run();
+  await engine.finish();
+  row.firstRun = timer.now() - run;
+  row.check = await worst(prepared);
+  if (row.check.error === null || row.check.error > row.check.tolerance) {
+    row.status = 'wrong';
+    row.note = `${row.check.output} is wrong, so there is no time`;
+    return { row, prepared, replay: null, growth: null };
+  }
+  return { row, prepared, replay: new Replay(engine, step), growth: null };
+}
+
+async function sampleCold({ timer, quanta, options }: Bench, replay: Replay): Promise<Row['cold']> {
+  if (options.flushBytes === 0) return null;
+  const longEnough = (gpu: number): boolean => isLongEnough({ wall: Infinity, gpu }, quanta);
+  let repeats = 1;
+  let first = await timer.coldSample(replay, repeats);
+  // Each repeat writes the whole flush buffer: what is not told with 64 of them is left out.
+  while (first !== null && !longEnough(first) && repeats < 64) first = await timer.coldSample(replay, (repeats *= 4));
+  if (first === null || !longEnough(first)) return null;
+  const gpu: number[] = [];
+  for (let at = 0; at < options.coldSamples; at++) {
+    const sample = await timer.coldSample(replay, repeats);
+    if (sample !== null && longEnough(sample)) gpu.push(sample / repeats);
+  }
+  return gpu.length === 0 ? null : { flushBytes: options.flushBytes, repeats, gpu };
+}
+
+/** A message without its stack, in one line. */
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0];
+}
+
+async function sampleHot(bench: Bench, entries: readonly Entry[]): Promise<number[]> {
+  const { timer, quanta, canary, band, options } = bench;
+  for (const entry of entries) {
+    const replay = entry.replay as Replay;
+    const known = entry.row.firstRun ?? 0;
+    entry.growth = await growRepeats((repeats) => timer.sample(replay, repeats, known), quanta, timer.now, Math.max(2, options.rule.seconds));
+    if (!entry.growth.longEnough) {
+      entry.row.status = 'short';
+      entry.row.note = `${entry.growth.repeats} repeats stay below ${QUANTA_PER_SAMPLE} steps of the timer, so there is no time`;
+    }
+  }
+  const racing = entries.filter(({ growth }) => growth?.longEnough);
+  if (racing.length === 0) return [];
+  const competitors = racing.map(({ replay, growth }) => {
+    const { repeats, last } = growth as Growth;
+    return { repeats, sample: (count: number) => timer.sample(replay as Replay, count, secondsOf(last) / repeats) };
+  });
+  const rule = { ...options.rule, seconds: options.rule.seconds * racing.length };
+  const { competitors: collected, canaries, stop } = await sampleInTurns(competitors, () => canary.sample(), band, rule, timer.now);
+  collected.forEach(({ wall, gpu, discarded }, at) => {
+    const { row } = racing[at];
+    row.hot = { wall: [...wall], gpu: gpu && [...gpu], repeats: competitors[at].repeats, discarded, stop, canaries: [...canaries] };
+    row.status = wall.length >= FEWEST_SAMPLES ? 'timed' : 'few';
+    if (row.status === 'few') row.note = `only ${wall.length} samples were left (${discarded} discarded, stopped by ${stop}), so there is no time`;
+  });
+  return [...canaries];
+}
+
+/** What a group gave. */
+export interface GroupResult {
+  readonly rows: Row[];
+  readonly comparisons: Comparison[];
+  readonly canaries: readonly number[];
+}
+
+/** Ratios of a group's rows that were timed. */
+function compared(group: Group, rows: readonly Row[]): Comparison[] {
+  return (group.ratios ?? []).flatMap(([above, below]) => {
+    const [a, b] = [rows[above], rows[below]];
+    if (a.status !== 'timed' || b.status !== 'timed' || !a.hot || !b.hot) return [];
+    const clock = a.hot.gpu && b.hot.gpu ? 'gpu' : 'wall';
+    const of = ({ hot }: Row): number[] => (clock === 'gpu' ? hot?.gpu : hot?.wall) ?? [];
+    return [{ group: group.name, above: a.id, below: b.id, clock, ...ratioOfMedians(of(a), of(b)) } as const];
+  });
+}
+
+/**
+ * Measures one group; everything it allocates is given back. A subject that throws becomes a row that says why.
+ * @param compiled programs that an earlier row has compiled; grows
+ * @throws {DeviceError} when the device is lost
+ */
+export async function measureGroup(bench: Bench, group: Group, compiled: WeakSet<object>): Promise<GroupResult> {
+  const { engine } = bench.timer;
+  return engine.scope(async () => {
+    const entries: Entry[] = [];
+    let canaries: readonly number[] = [];
+    try {
+      for (const subject of group.subjects) {
+        try {
+          entries.push(await begin(bench, subject, group.name, compiled));
+        } catch (error) {
+          if (!(error instanceof ZygoError)) throw error;
+          const row = emptyRow(subject, group.name);
+          row.note = reasonOf(error);
+          entries.push({ row, prepared: null, replay: null, growth: null });
+          // A lost device or an earlier failure ends the run here; a kernel that was refused does not.
+          engine.checkDevice();
+        }
+      }
+      const right = entries.filter(({ replay }) => replay !== null);
+      canaries = right.length > 0 ? await sampleHot(bench, right) : [];
+      for (const { row, replay } of right) {
+        if (row.status !== 'timed' || !row.hot) continue;
+        row.cold = await sampleCold(bench, replay as Replay);
+        row.summary = {
+          wall: summarize(row.hot.wall),
+          gpu: row.hot.gpu && summarize(row.hot.gpu),
+          cold: row.cold && summarize(row.cold.gpu),
+        };
+      }
+    } finally {
+      for (const { replay, prepared } of entries) {
+        replay?.destroy();
+        prepared?.step.destroy();
+      }
+    }
+    const rows = entries.map(({ row }) => row);
+    return { rows, comparisons: compared(group, rows), canaries };
+  }) as Promise<GroupResult>;
+}

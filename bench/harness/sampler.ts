@@ -1,0 +1,172 @@
+/**
+ * How samples are taken: repeats grow until a sample is long enough for its timers, competitors take turns, a canary
+ * runs between them, and sampling stops when the medians are known, or says why it gave up. Knows no device: times come
+ * from functions, so that tests can bring a clock of their own.
+ */
+import { relativeNotch, summarize } from './statistics.js';
+
+/** Seconds of one sample, all its repeats together. `gpu` is null where the device has no timestamps. */
+export interface Timing {
+  readonly wall: number;
+  readonly gpu: number | null;
+}
+
+/** Smallest step of each timer in seconds. */
+export interface Quanta {
+  readonly wall: number;
+  readonly gpu: number | null;
+}
+
+/** A sample is at least this many steps of its timer long: its rounding is below 1 %. */
+export const QUANTA_PER_SAMPLE = 100;
+
+/** More repeats would keep a CPU busy with encoding for minutes. */
+const MAX_REPEATS = 1 << 20;
+
+/** True when both times of a sample are long enough to be told. */
+export function isLongEnough({ wall, gpu }: Timing, quanta: Quanta): boolean {
+  const gpuLong = gpu === null || quanta.gpu === null || gpu >= QUANTA_PER_SAMPLE * quanta.gpu;
+  return gpuLong && wall >= QUANTA_PER_SAMPLE * quanta.wall;
+}
+
+/** What growing found. */
+export interface Growth {
+  readonly repeats: number;
+  /** False when even the last number of repeats was too short (or `seconds` ran out): nothing may be shown then. */
+  readonly longEnough: boolean;
+  readonly last: Timing;
+}
+
+/**
+ * Repeats for which a sample is long enough; the tries are the warm-up. The step up follows from what is missing, at
+ * most 32-fold: the first tries run cold and look longer than they are. The final number is confirmed by two samples.
+ * @param seconds to spend at most
+ */
+export async function growRepeats(sample: (repeats: number) => Promise<Timing>, quanta: Quanta, now: () => number, seconds: number): Promise<Growth> {
+  const end = now() + seconds;
+  let repeats = 1;
+  let confirmed = 0;
+  for (;;) {
+    const last = await sample(repeats);
+    if (isLongEnough(last, quanta)) {
+      confirmed += 1;
+      // One run that outlasts the time limit needs no second one to be believed long.
+      if (confirmed === 2 || now() >= end) return { repeats, longEnough: true, last };
+      continue;
+    }
+    confirmed = 0;
+    if (repeats >= MAX_REPEATS || now() >= end) return { repeats, longEnough: false, last };
+    const missing = (time: number | null, quantum: number | null): number =>
+      time === null || quantum === null ? 1 : time > 0 ? (QUANTA_PER_SAMPLE * quantum) / time : 32;
+    const factor = 1.2 * Math.max(missing(last.wall, quanta.wall), missing(last.gpu, quanta.gpu));
+    repeats = Math.min(MAX_REPEATS, Math.ceil(repeats * Math.min(32, Math.max(1.5, factor))));
+  }
+}
+
+/** The canary's normal time and how far from it is still normal. */
+export interface CanaryBand {
+  readonly baseline: number;
+  /** Relative half-width. */
+  readonly tolerance: number;
+}
+
+/** Below this relative distance nothing is told about the device; timers and schedulers do as much by themselves. */
+const SMALLEST_TOLERANCE = 0.1;
+
+/** The band of calibration samples: their median, and three interquartile ranges or 10 % to either side. */
+export function canaryBand(samples: readonly number[]): CanaryBand {
+  const { median, q1, q3 } = summarize(samples);
+  return { baseline: median, tolerance: Math.max(SMALLEST_TOLERANCE, (3 * (q3 - q1)) / median) };
+}
+
+/** True when a canary sample shows a throttled or busy device (or one that has become faster: neither is the same device). */
+export function isOutOfBand(value: number, { baseline, tolerance }: CanaryBand): boolean {
+  return Math.abs(value - baseline) > tolerance * baseline;
+}
+
+/** Of samples that each ran between canaries[i] and canaries[i + 1]: whether it is kept, both being in band. */
+export function keptBetween(canaries: readonly number[], samples: number, band: CanaryBand): boolean[] {
+  return Array.from({ length: samples }, (_, at) => !isOutOfBand(canaries[at], band) && !isOutOfBand(canaries[at + 1], band));
+}
+
+/** When to stop. */
+export interface StopRule {
+  /** Kept samples of each competitor at least. */
+  readonly minimum: number;
+  /** Rounds at most: beyond them the samples are called noisy. */
+  readonly maximum: number;
+  /** Relative half-width of the median's interval that counts as known. */
+  readonly precision: number;
+  /** Seconds for the whole group. */
+  readonly seconds: number;
+}
+
+export type Stop = 'settled' | 'noise' | 'timeout';
+
+/** Samples of one competitor, in seconds per repeat. */
+export interface Collected {
+  readonly wall: readonly number[];
+  readonly gpu: readonly number[] | null;
+  /** Samples that a canary out of band stood beside; they are in neither list. */
+  readonly discarded: number;
+}
+
+export interface Collection {
+  readonly competitors: readonly Collected[];
+  readonly canaries: readonly number[];
+  readonly stop: Stop;
+}
+
+export interface Competitor {
+  readonly repeats: number;
+  sample(repeats: number): Promise<Timing>;
+}
+
+function collected(timings: readonly Timing[], kept: readonly boolean[], repeats: number): Collected {
+  const good = timings.filter((_, at) => kept[at]);
+  return {
+    wall: good.map(({ wall }) => wall / repeats),
+    gpu: timings.some(({ gpu }) => gpu === null) ? null : good.map(({ gpu }) => (gpu as number) / repeats),
+    discarded: timings.length - good.length,
+  };
+}
+
+/** The samples that a verdict rests on: device time where there is any. */
+export function decisive({ gpu, wall }: Pick<Collected, 'gpu' | 'wall'>): readonly number[] {
+  return gpu ?? wall;
+}
+
+/**
+ * Samples competitors in turns (A B C A B C ...) with a canary before, between and after all of them.
+ * @param canary seconds of one canary sample
+ */
+export async function sampleInTurns(
+  competitors: readonly Competitor[],
+  canary: () => Promise<number>,
+  band: CanaryBand,
+  rule: StopRule,
+  now: () => number,
+): Promise<Collection> {
+  const end = now() + rule.seconds;
+  const canaries = [await canary()];
+  const timings: Timing[][] = competitors.map(() => []);
+  const result = (stop: Stop): Collection => {
+    const count = competitors.length;
+    const kept = keptBetween(canaries, canaries.length - 1, band);
+    return { competitors: timings.map((own, at) => collected(own, own.map((_, round) => kept[round * count + at]), competitors[at].repeats)), canaries, stop };
+  };
+  for (let round = 1; ; round++) {
+    for (const [at, { repeats, sample }] of competitors.entries()) {
+      timings[at].push(await sample(repeats));
+      canaries.push(await canary());
+    }
+    const { competitors: sofar } = result('settled');
+    const settled = sofar.every((own) => {
+      const values = decisive(own);
+      return values.length >= rule.minimum && relativeNotch(summarize(values)) <= rule.precision;
+    });
+    if (settled) return result('settled');
+    if (round >= rule.maximum) return result('noise');
+    if (now() >= end) return result('timeout');
+  }
+}

@@ -1,0 +1,178 @@
+/** The result file of `bench --json`: what is in it, and a reader that names what is wrong with a file. */
+import { z } from 'zod';
+import { InputError } from '../../src/engine/errors.js';
+
+/** Raised when a reader of old files could misread new ones. */
+export const FORMAT_VERSION = 1;
+
+const seconds = z.number().nonnegative();
+const summary = z.object({ n: z.number().int().positive(), median: seconds, q1: seconds, q3: seconds });
+
+const samples = z.object({
+  /** Seconds per repeat, raw. */
+  wall: z.array(seconds),
+  /** Null where the device has no timestamps. */
+  gpu: z.array(seconds).nullable(),
+  /** Repeats in one sample. */
+  repeats: z.number().int().positive(),
+  /** Samples thrown away because a canary beside them was out of its band. */
+  discarded: z.number().int().nonnegative(),
+  stop: z.enum(['settled', 'noise', 'timeout']),
+  /** Canary seconds before, between and after the samples of all competitors of the group. */
+  canaries: z.array(seconds),
+});
+
+const row = z.object({
+  /** Equal in two files for what can be compared. */
+  id: z.string(),
+  section: z.enum(['kernels', 'ladder', 'comparison', 'series', 'training']),
+  /** Rows of a group were sampled in turns. */
+  group: z.string(),
+  op: z.string(),
+  shape: z.string(),
+  /** Where the shape comes from: a preset, or "square" and the like. */
+  model: z.string(),
+  pass: z.enum(['forward', 'backward', 'forward and backward', 'step']),
+  /** "zygo", "zygo, separate kernels", or another library. */
+  implementation: z.string(),
+  /** What the rules chose, or what was forced, as family=variant. */
+  variant: z.string(),
+  /**
+   * timed; wrong: the result is not the reference's, so there is no time; short: below the timer's resolution;
+   * few: too few samples were left; failed: it did not run.
+   */
+  status: z.enum(['timed', 'wrong', 'short', 'few', 'failed']),
+  /** Why there is no time, or what else a reader must know; may be empty. */
+  note: z.string(),
+  check: z
+    .object({
+      /** Largest error, relative to the largest magnitude of its output; null when not finite. */
+      error: z.number().nonnegative().nullable(),
+      tolerance: z.number().positive(),
+      output: z.string(),
+      /** What it was compared with. */
+      against: z.string(),
+    })
+    .nullable(),
+  dispatches: z.number().int().nonnegative(),
+  /** Operations and bytes of one repeat, as the kernels state them. */
+  flops: z.number().nonnegative(),
+  bytes: z.number().nonnegative(),
+  peakBytes: z.number().nonnegative(),
+  lowerBoundBytes: z.number().nonnegative(),
+  /** Compiling those pipelines that no row before had compiled; null when there were none. */
+  compile: z.object({ seconds, pipelines: z.number().int().positive(), of: z.number().int().positive() }).nullable(),
+  /** Wall time of the first run after compiling; null when it failed. */
+  firstRun: seconds.nullable(),
+  hot: samples.nullable(),
+  /** GPU time per repeat with the caches flushed before each. */
+  cold: z.object({ flushBytes: z.number().positive(), repeats: z.number().int().positive(), gpu: z.array(seconds) }).nullable(),
+  summary: z.object({ wall: summary, gpu: summary.nullable(), cold: summary.nullable() }).nullable(),
+  /** What the row is a point of. */
+  series: z.object({ name: z.string(), variable: z.string(), value: z.number().positive() }).nullable(),
+});
+
+const ratio = z.object({ ratio: z.number().positive(), low: z.number().nonnegative(), high: z.number().nonnegative() });
+
+const comparison = z.object({
+  group: z.string(),
+  /** Rows by id: time(above) / time(below). */
+  above: z.string(),
+  below: z.string(),
+  clock: z.enum(['gpu', 'wall']),
+  ...ratio.shape,
+});
+
+const series = z.object({
+  name: z.string(),
+  variable: z.string(),
+  clock: z.enum(['gpu', 'wall']),
+  points: z.array(z.tuple([z.number(), z.number()])),
+  exponent: z.number(),
+  factor: z.number(),
+  standardError: z.number().nullable(),
+});
+
+const training = z.object({
+  row: z.string(),
+  preset: z.string(),
+  batch: z.number().int().positive(),
+  imageSize: z.number().int().positive(),
+  regions: z.number().int().positive(),
+  parameters: z.number().int().positive(),
+  dispatches: z.number().int().positive(),
+  commands: z.number().int().positive(),
+  peakBytes: z.number().nonnegative(),
+  lowerBoundBytes: z.number().nonnegative(),
+  /** CPU seconds to encode and submit one replay, divided by its dispatches; raw samples. */
+  encodePerDispatch: z.array(seconds),
+  /** By shader, the most expensive first; null without timestamps. */
+  breakdown: z.array(z.object({ shader: z.string(), launches: z.number().int().positive(), seconds, flops: z.number(), bytes: z.number() })).nullable(),
+});
+
+const peak = z.object({ value: z.number().positive(), how: z.string(), samples: z.array(seconds), tried: z.array(z.object({ how: z.string(), value: z.number() })) });
+
+export const resultSchema = z.object({
+  format: z.literal('zygo-bench'),
+  version: z.literal(FORMAT_VERSION),
+  suite: z.string(),
+  filter: z.string().nullable(),
+  environment: z.object({
+    zygo: z.string(),
+    commit: z.string().nullable(),
+    date: z.string(),
+    system: z.string(),
+    /** Node's or the browser's name and version. */
+    runtime: z.string(),
+    /** Version of Dawn (npm webgpu), or null in a browser, which names its own in `runtime`. */
+    dawn: z.string().nullable(),
+    adapter: z.object({ vendor: z.string(), architecture: z.string(), device: z.string(), description: z.string(), software: z.boolean() }),
+    features: z.array(z.string()),
+    limits: z.record(z.string(), z.number()),
+    subgroupSize: z.object({ min: z.number(), max: z.number() }).nullable(),
+    /** Dawn toggles or browser switches that were asked for. */
+    flags: z.array(z.string()),
+  }),
+  timer: z.object({ clock: seconds, roundTrip: seconds, wallQuantum: seconds, gpuQuantum: seconds.nullable(), quantaPerSample: z.number() }),
+  rules: z.object({ minimum: z.number(), maximum: z.number(), precision: z.number(), seconds: z.number(), runLimit: z.number() }),
+  /** Bytes per second of a copy, operations per second of multiply-adds; null when they could not be told. */
+  peaks: z.object({ copy: peak.nullable(), fma: peak.nullable() }),
+  canary: z.object({ baseline: seconds, tolerance: z.number(), calibration: z.array(seconds), outOfBand: z.number().int(), of: z.number().int(), discarded: z.number().int() }),
+  rows: z.array(row),
+  comparisons: z.array(comparison),
+  series: z.array(series),
+  training: z.array(training),
+  /** What was left out, and why, in words. */
+  skipped: z.array(z.object({ what: z.string(), why: z.string() })),
+  /** Of the whole run. */
+  seconds,
+});
+
+export type BenchResult = z.infer<typeof resultSchema>;
+export type Row = z.infer<typeof row>;
+export type Comparison = z.infer<typeof comparison>;
+export type Series = z.infer<typeof series>;
+export type TrainingFigures = z.infer<typeof training>;
+export type Peak = z.infer<typeof peak>;
+export type Samples = z.infer<typeof samples>;
+
+/**
+ * Reads a result file's text.
+ * @param name of the file, for messages
+ * @throws {InputError} when it is no JSON, no result of this format version, or something in it is missing or wrong
+ */
+export function parseResult(text: string, name: string): BenchResult {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (error) {
+    throw new InputError(`${name} is no JSON (${(error as Error).message}): expected a file that "npm run bench -- --json FILE" wrote.`);
+  }
+  const { format, version } = (data ?? {}) as { format?: unknown; version?: unknown };
+  if (format !== 'zygo-bench') throw new InputError(`${name} is no benchmark result: expected "format": "zygo-bench" in it.`);
+  if (version !== FORMAT_VERSION) throw new InputError(`${name} has the format version ${String(version)}: expected ${FORMAT_VERSION}.`);
+  const parsed = resultSchema.safeParse(data);
+  if (parsed.success) return parsed.data;
+  const [first] = parsed.error.issues;
+  throw new InputError(`${name} cannot be read at ${first.path.join('.') || 'its top'}: ${first.message}.`);
+}

@@ -1,0 +1,49 @@
+/** What the suites hand to the harness. */
+import type { CapturedStep, Engine } from '../../src/engine/index.js';
+import type { Expected } from '../../src/verify/index.js';
+import type { Row } from './schema.js';
+
+/** How a row is called. */
+export type RowName = Pick<Row, 'section' | 'op' | 'shape' | 'model' | 'pass' | 'implementation' | 'variant'> & { readonly series?: Row['series'] };
+
+/** A step that can be timed, and what its outputs must be after its first run. */
+export interface Prepared {
+  readonly step: CapturedStep<unknown>;
+  /** Outputs of the first run and what they are compared with. */
+  check(): Promise<CheckedOutput[]>;
+  /** What the results are compared with, in words. */
+  readonly against: string;
+}
+
+/** One output and its reference. */
+export interface CheckedOutput {
+  readonly output: string;
+  readonly actual: ArrayLike<number>;
+  readonly expected: Expected;
+}
+
+/** One row to be: made inside a scope that the harness ends. */
+export interface Subject {
+  readonly name: RowName;
+  /** Uploads the inputs and captures the step; does not prepare it. */
+  capture(engine: Engine): Prepared | Promise<Prepared>;
+}
+
+/** Subjects that are sampled in turns. */
+export interface Group {
+  readonly name: string;
+  readonly subjects: readonly Subject[];
+  /** Ratios that the report shows: places in `subjects`, time(above) / time(below). */
+  readonly ratios?: readonly (readonly [above: number, below: number])[];
+}
+
+/** What a suite gives: groups, and what it left out on this device, with the reason. */
+export interface SuitePlan {
+  readonly groups: readonly Group[];
+  readonly skipped: readonly { readonly what: string; readonly why: string }[];
+}
+
+/** The name that rows of two files are matched by. */
+export function rowId({ op, shape, pass, implementation, variant }: RowName): string {
+  return [op, shape, pass, implementation, variant].join(' | ');
+}
