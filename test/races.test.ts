@@ -91,12 +91,13 @@ fn main(@builtin(local_invocation_index) lane: u32) {
 /** Programs with a fault, and the words by which it must be reported. */
 const FAULTS: readonly (readonly [what: string, source: string, words: RegExp])[] = [
   ['a missing barrier', REVERSE.replace(BARRIER, ''), /^invocations race on shared_x/],
+  ['a barrier for the other address space', REVERSE.replace('workgroupBarrier', 'storageBarrier'), /^invocations race on shared_x/],
   [
     'a barrier that some invocations do not reach',
     REVERSE.replace('workgroupBarrier();', 'if (lane < 4u) { workgroupBarrier(); }').replace('shared_x[7u - lane]', '1.0'),
     /^Barrier divergence/,
   ],
-  ['workgroup memory that nothing was written to', REVERSE.replace('array<f32, 8>', 'array<f32, 9>').replace('[7u - lane]', '[8u]'), /^workgroup memory shared_x is read before it is written/],
+  ['workgroup memory that nothing was written to', REVERSE.replace('array<f32, 8>', 'array<f32, 9>').replace('[7u - lane]', '[8u]'), /^workgroup memory is read before it is written in shared_x/],
   ['workgroups that write one place', REVERSE.replace('x[group.x * 8u + lane] = shared_x', 'x[lane] = shared_x'), /^workgroups race on x/],
   ["a workgroup that reads what another writes", REVERSE.replace('= x[group.x * 8u + lane]', '= x[15u - group.x * 8u - lane]'), /^workgroups race on x/],
 ];

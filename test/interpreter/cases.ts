@@ -2,14 +2,14 @@
  * Small problems that together launch every kernel: a workgroup or a few of each, with ragged edges. The interpreter
  * takes about a microsecond per command, so nothing here is larger than it has to be to fill a workgroup.
  */
-import type { Engine, Tensor } from '../../src/engine/index.js';
+import type { Engine, KernelCall, Tensor } from '../../src/engine/index.js';
 import { windowAttention } from '../../src/kernels/attention/index.js';
 import { augmentationParameters, augmentImages, augmentLandmarks } from '../../src/kernels/augment/index.js';
 import { conv2d } from '../../src/kernels/convolution/index.js';
 import { accumulate, add, affine, filled, gelu, relu } from '../../src/kernels/elementwise/index.js';
 import { concatLast, gatherRows, meanPool, patchify, patchMerge, transpose01 } from '../../src/kernels/layout/index.js';
 import * as loss from '../../src/kernels/loss/index.js';
-import { linear, matmul } from '../../src/kernels/matmul/index.js';
+import { launchProduct, linear, matmul, type MatmulOptions } from '../../src/kernels/matmul/index.js';
 import { batchNorm, l2Normalize, layerNorm, softmax } from '../../src/kernels/normalization/index.js';
 import { adamw, adamwHyper, clipScale, ema } from '../../src/kernels/optimizer/index.js';
 import { regionPool } from '../../src/kernels/pooling/index.js';
@@ -182,14 +182,21 @@ const losses: RaceCase[] = [
   plain('planEntropy', (engine) => loss.planEntropy(engine, upload(engine, [3, 4, 4], 1, 1))),
 ];
 
+/** Forward only. */
+function product(name: string, left: Shape, right: Shape, options: MatmulOptions = {}): RaceCase {
+  return plain(`matmul, ${name}`, (engine) => matmul(engine, upload(engine, left, 1), upload(engine, right, 2), options));
+}
+
 const matrixProducts: RaceCase[] = [
+  // More terms than the staged kernel takes at a time.
   op('matmul', [[12, 20], [20, 8]], (engine, a, b) => matmul(engine, a, b)),
-  op('matmul, ragged', [[5, 19], [19, 7]], (engine, a, b) => matmul(engine, a, b)),
-  op('matmul, transposed', [[20, 12], [8, 20]], (engine, a, b) => matmul(engine, a, b, { transposeA: true, transposeB: true })),
-  op('matmul, batch', [[2, 8, 20], [20, 12]], (engine, a, b) => matmul(engine, a, b)),
-  plain('matmul, split', (engine) => matmul(engine, upload(engine, [4, 260], 1), upload(engine, [260, 4], 2))),
-  op('linear, gelu, residual', [[12, 20], [8, 20], [8], [12, 8]], (engine, x, weight, bias, residual) => linear(engine, x, weight, bias, { activation: 'gelu', residual })),
-  op('linear', [[12, 20], [8, 20], [8]], (engine, x, weight, bias) => linear(engine, x, weight, bias)),
+  product('ragged', [5, 7], [7, 7]),
+  product('transposed', [8, 12], [8, 8], { transposeA: true, transposeB: true }),
+  product('batch', [2, 8, 4], [2, 4, 8]),
+  plain('matmul, inner sums in two parts', (engine) =>
+    launchProduct(engine, { a: upload(engine, [4, 260], 1), b: upload(engine, [260, 4], 2), y: engine.empty([4, 4]), m: 4, n: 4, k: 260, variant: 'tile' }),
+  ),
+  op('linear, gelu, residual', [[12, 8], [8, 8], [8], [12, 8]], (engine, x, weight, bias, residual) => linear(engine, x, weight, bias, { activation: 'gelu', residual })),
 ];
 
 function attentionCase(height: number, width: number, heads: number, headDim: number, windowSize: number, shift: number): RaceCase {
@@ -204,6 +211,8 @@ const attention: RaceCase[] = [
   attentionCase(6, 6, 2, 4, 3, 1),
   attentionCase(4, 4, 1, 3, 2, 0),
   attentionCase(3, 5, 1, 4, 2, 1),
+  // Score rows in two blocks: all of them do not fit workgroup memory.
+  attentionCase(8, 8, 1, 1, 8, 0),
 ];
 
 const pooling: RaceCase[] = [
@@ -226,9 +235,26 @@ function sinkhornCase(name: string, [batch, n, m]: readonly [number, number, num
   };
 }
 
+/** The same, with matrices kept in storage memory as those that are too large for workgroup memory. */
+function inStorage({ name, run }: RaceCase): RaceCase {
+  return {
+    name: `${name}, matrix in storage memory`,
+    run(engine) {
+      const dispatch = (call: KernelCall) => {
+        const small = call.shader === 'sinkhorn/sinkhorn_backward';
+        engine.dispatch(small ? { ...call, constants: { ...call.constants, IN_WORKGROUP: false, SUMS: 1 } } : call);
+      };
+      return run(Object.create(engine, { dispatch: { value: dispatch } }) as Engine);
+    },
+  };
+}
+
 const transport: RaceCase[] = [
   sinkhornCase('hard marginals', [2, 3, 4], {}),
   sinkhornCase('relaxed, a zero mass', [1, 5, 3], { rho: 1, zero: true }),
+  inStorage(sinkhornCase('hard marginals', [2, 3, 4], {})),
+  // The gradient walks back past the balance that is kept every 16 iterations.
+  sinkhornCase('many iterations', [1, 2, 3], { iterations: 18, epsilon: 0.02 }),
   sinkhornCase('stops early', [2, 3, 3], { iterations: 10, tolerance: 10 }),
   {
     name: 'sinkhorn with a prior',

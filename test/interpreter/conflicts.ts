@@ -8,6 +8,9 @@ export interface Conflict {
   readonly lines: readonly [number, number];
 }
 
+/** Address spaces that a barrier may order. */
+export type Space = 'workgroup' | 'storage';
+
 /** Who has touched a word in this phase: a writer, and up to two different readers, which is all that matters. */
 interface Word {
   writer: number;
@@ -25,14 +28,19 @@ const NOBODY = -1;
  * all pairs of accesses; this asks the word instead.
  */
 export class Phase {
-  private words = new Map<string, Map<number, Word>>();
+  private readonly spaces: Readonly<Record<Space, Map<string, Map<number, Word>>>> = { workgroup: new Map(), storage: new Map() };
 
-  constructor(private readonly onConflict: (conflict: Conflict) => void) {}
+  /** @param spaceOf the address space of a variable, by its name */
+  constructor(
+    private readonly spaceOf: (buffer: string) => Space,
+    private readonly onConflict: (conflict: Conflict) => void,
+  ) {}
 
   /** Notes an access of `size` bytes at `offset`. */
   note(buffer: string, offset: number, size: number, write: boolean, user: number, line: number): void {
-    let words = this.words.get(buffer);
-    if (!words) this.words.set(buffer, (words = new Map<number, Word>()));
+    const space = this.spaces[this.spaceOf(buffer)];
+    let words = space.get(buffer);
+    if (!words) space.set(buffer, (words = new Map<number, Word>()));
     for (let at = offset >> 2; at < (offset + size) >> 2; at++) {
       let word = words.get(at);
       if (!word) words.set(at, (word = { writer: NOBODY, writerLine: 0, reader: NOBODY, otherReader: NOBODY, readerLine: 0 }));
@@ -50,8 +58,18 @@ export class Phase {
     }
   }
 
-  /** A barrier: what comes is ordered after what was. */
-  end(): void {
-    this.words = new Map();
+  /**
+   * A barrier. All invocations have come this far, so that whatever was read before has been read; but what was written
+   * before is only seen after it in the address space that the barrier is for (WGSL, "Synchronization Built-in
+   * Functions"): the other's writes stay unordered.
+   */
+  barrier(ordered: Space): void {
+    this.spaces[ordered].clear();
+    for (const words of this.spaces[ordered === 'storage' ? 'workgroup' : 'storage'].values()) {
+      for (const [at, word] of words) {
+        if (word.writer === NOBODY) words.delete(at);
+        else word.reader = word.otherReader = NOBODY;
+      }
+    }
   }
 }
