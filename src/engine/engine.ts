@@ -13,7 +13,7 @@ import { ProgramCache, type ShaderSources } from './program.js';
 import { Recorder } from './recorder.js';
 import { formatShape, sizeOf, Storage, Tensor } from './tensor.js';
 import { Tape, type Backward } from './tape.js';
-import { VariantChoices, type EngineObserver } from './variants.js';
+import { VariantChoices, type EngineObserver, type TunedLookup } from './variants.js';
 
 /** The two kernels that the tape needs to sum gradients; kernel modules bring them. */
 export interface TapeKernels {
@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly tapeKernels: TapeKernels;
   /** Variants to force from the start, by kernel family; see `Engine.force`. */
   readonly variants?: Readonly<Record<string, string>>;
+  /** Measured winners to use before the families' rules; see `Engine.useTuned`. */
+  readonly tuned?: TunedLookup;
 }
 
 /** Tensors inside a value that a scope or a captured function returns: itself, or in arrays and plain objects. */
@@ -63,7 +65,7 @@ export class Engine {
     this.programs = new ProgramCache(device, options.shaderSources);
     this.eager = new EagerExecutor(device, this.pool, (storage) => this.scopes[this.scopes.length - 1].add(storage));
     this.executor = this.eager;
-    this.variants = new VariantChoices(options.variants);
+    this.variants = new VariantChoices(options.variants, options.tuned);
     device.addEventListener('uncapturederror', (event) => {
       this.failure ??= new DeviceError(`The device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`);
     });
@@ -229,15 +231,21 @@ export class Engine {
   // Variants
 
   /**
-   * Which variant of a kernel family runs: the forced one, or else what the family's rule says. Kernel modules ask
-   * once per problem, with the name that src/kernels/variants.ts lists them under.
+   * Which variant of a kernel family runs: the forced one, or else the measured one (`useTuned`), or else what the
+   * family's rule says. Kernel modules ask once per problem, with the name that src/kernels/variants.ts lists them under.
    * @param candidates the variants that take this problem on this device
+   * @param problem what decides which of them is fastest, as src/kernels/problem-key.ts writes it
    * @throws {KernelError} when the forced variant is none of them
    */
-  choose<Variant extends string>(family: string, candidates: readonly Variant[], byRule: Variant): Variant {
-    const chosen = this.variants.choose(family, candidates, byRule);
-    for (const observer of this.observers) observer.choice?.(family, candidates, chosen);
+  choose<Variant extends string>(family: string, candidates: readonly Variant[], byRule: Variant, problem = ''): Variant {
+    const chosen = this.variants.choose(family, candidates, byRule, problem);
+    for (const observer of this.observers) observer.choice?.(family, candidates, chosen, { problem, byRule });
     return chosen;
+  }
+
+  /** Measured winners for all that is launched or captured from now on; null leaves everything to the rules. */
+  useTuned(tuned: TunedLookup | null): void {
+    this.variants.tuned = tuned;
   }
 
   /** Forces a family's variant for all that is launched or captured from now on; null gives the choice back to its rule. */

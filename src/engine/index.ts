@@ -13,4 +13,4 @@ export { reflect, type Reflection } from './reflection.js';
 export { specialize, type Constants } from './specialize.js';
 export type { Backward, BackwardContext, Tape } from './tape.js';
 export { expectShape, formatShape, sizeOf, Tensor } from './tensor.js';
-export type { EngineObserver } from './variants.js';
+export type { ChoiceContext, EngineObserver, TunedLookup } from './variants.js';

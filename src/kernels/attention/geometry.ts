@@ -1,4 +1,5 @@
 import { formatShape, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
+import { problemKey } from '../problem-key.js';
 
 /** What a window attention is called with, besides its tensors. */
 export interface WindowAttentionOptions {
@@ -96,9 +97,12 @@ export interface KernelChoice {
  * Family 'attention-forward' or 'attention-backward': 'shared' always fits; 'direct' takes windows whose scores fit
  * private memory in the backward pass, and all in the forward pass.
  */
-function chooseKind(engine: Engine, tokens: number, pass: 'forward' | 'backward'): 'direct' | 'shared' {
+function chooseKind(engine: Engine, geometry: WindowGeometry, tokens: number, pass: 'forward' | 'backward'): 'direct' | 'shared' {
+  const { batch: b, height: h, width: w, channels: c, heads: a, windowSize: s, shiftX, shiftY } = geometry;
   const candidates = pass === 'forward' || tokens <= MAX_DIRECT_TOKENS ? (['shared', 'direct'] as const) : (['shared'] as const);
-  return engine.choose<'direct' | 'shared'>(`attention-${pass}`, candidates, engine.info.software && candidates.length > 1 ? 'direct' : 'shared');
+  const byRule = engine.info.software && candidates.length > 1 ? 'direct' : 'shared';
+  const problem = problemKey({ b, h, w, c, a, s }, { shifted: shiftX + shiftY > 0 });
+  return engine.choose<'direct' | 'shared'>(`attention-${pass}`, candidates, byRule, problem);
 }
 
 /**
@@ -118,7 +122,7 @@ export function chooseKernel(engine: Engine, geometry: WindowGeometry, pass: 'fo
   };
   const name = pass === 'forward' ? 'attention/window_attention' : 'attention/window_attention_backward';
   const tokens = Math.ceil(windowSize ** 2 / 4) * 4;
-  if (chooseKind(engine, tokens, pass) === 'direct') {
+  if (chooseKind(engine, geometry, tokens, pass) === 'direct') {
     const invocations = pass === 'forward' ? 32 : 4;
     return { shader: `${name}_direct`, constants: { ...common, INVOCATIONS: invocations }, kind: 'direct', itemsPerWorkgroup: invocations };
   }

@@ -1,4 +1,5 @@
 import { ShapeError, expectShape, formatShape, gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import { problemKey } from '../problem-key.js';
 
 /** A colour, red, green and blue. */
 type Rgb = readonly [number, number, number];
@@ -44,7 +45,8 @@ export function augmentImages(
   const rows = expectRows('augmentImages', geometry, indices.size);
   expectShape('augmentImages: colour', colour.shape, [rows, 8]);
   const y = engine.empty([rows, sizeOut, sizeOut, 3]);
-  const perThread = engine.choose('augment-images', ['few', 'many'], engine.info.software ? 'many' : 'few') === 'many' ? 16 : 4;
+  const problem = problemKey({ b: rows, i: size, o: sizeOut });
+  const perThread = engine.choose('augment-images', ['few', 'many'], engine.info.software ? 'many' : 'few', problem) === 'many' ? 16 : 4;
   engine.dispatch({
     shader: 'augment/images',
     constants: { PER_THREAD: perThread },

@@ -1,4 +1,6 @@
 import { gridFor, type Engine, type Workgroups } from '../../engine/index.js';
+import { fromChoice } from '../launch-choice.js';
+import { problemKey } from '../problem-key.js';
 
 /** Threads of a workgroup of the elementwise and layout kernels. */
 const WORKGROUP = 64;
@@ -16,8 +18,10 @@ export interface ItemLaunch {
 /** Launch of a kernel whose threads take PER_THREAD of `items` each (elements, or vec4 of elements). */
 export function itemLaunch(engine: Engine, items: number): ItemLaunch {
   const many = engine.info.software && items >= WORKGROUP * PER_THREAD.many * SOFTWARE_WORKGROUPS;
-  const perThread = PER_THREAD[engine.choose('items', ['few', 'many'], many ? 'many' : 'few')];
-  return { constants: { PER_THREAD: perThread }, workgroups: gridFor(items, WORKGROUP * perThread) };
+  const problem = problemKey({ n: items });
+  const perThread = PER_THREAD[engine.choose('items', ['few', 'many'], many ? 'many' : 'few', problem)];
+  const workgroups = fromChoice(gridFor(items, WORKGROUP * perThread), { family: 'items', problem });
+  return { constants: { PER_THREAD: perThread }, workgroups };
 }
 
 /** Launch of an elementwise kernel, whose items are vec4, on `count` elements. */

@@ -1,4 +1,5 @@
 import { InputError, ShapeError, expectShape, formatShape, gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import { problemKey } from '../problem-key.js';
 import { dotOf, scaleByScalar } from '../reduction/sum.js';
 
 /** Limits of the relation kernels: workgroup memory for the mean feature, and one lane per region. */
@@ -47,7 +48,8 @@ export function relationMarginals(engine: Engine, o: Tensor, t: Tensor, floor = 
   const a = engine.empty([batch, regions]);
   const b = engine.empty([batch, regions]);
   const work = { tensors: { o, t, a, b }, flops: 6 * o.size, bytes: 8 * o.size };
-  const variant = engine.choose('relation-marginals', ['workgroup', 'serial'], engine.info.software ? 'serial' : 'workgroup');
+  const problem = problemKey({ b: batch, r: regions, c: columns });
+  const variant = engine.choose('relation-marginals', ['workgroup', 'serial'], engine.info.software ? 'serial' : 'workgroup', problem);
   if (variant === 'serial') {
     const params = { batch, regions, columns, least: floor };
     engine.dispatch({ shader: 'loss/relation_marginals_serial', params, workgroups: gridFor(2 * batch, 16), ...work });

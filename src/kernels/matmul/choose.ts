@@ -70,9 +70,9 @@ export function matmulCandidates(device: MatmulDevice, problem: MatmulProblem): 
   return ['naive', 'tile', 'workgroup', ...(fitsVectors(problem) ? vectors : [])];
 }
 
-/** How an engine's device splits inner sums; see `planMatmul`. */
-export function matmulSplitting(engine: Engine): MatmulSplitting {
-  return SPLITTINGS[engine.choose('matmul-splits', ['few', 'many'], engine.info.software ? 'few' : 'many')];
+/** How an engine's device splits the inner sums of a problem (see `matmulKey`); the plan is `planMatmul`'s. */
+export function matmulSplitting(engine: Engine, problem = ''): MatmulSplitting {
+  return SPLITTINGS[engine.choose('matmul-splits', ['few', 'many'], engine.info.software ? 'few' : 'many', problem)];
 }
 
 /**

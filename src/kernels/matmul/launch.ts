@@ -1,6 +1,7 @@
 /** Launches one matrix product on given tensors; the differentiable ops of this family are made of these. */
 import type { Engine, Tensor } from '../../engine/index.js';
 import { finishColumnSum } from '../reduction/index.js';
+import { problemKey } from '../problem-key.js';
 import { chooseMatmul, matmulCandidates, matmulDevice, matmulSplitting, planMatmul, type MatmulVariant } from './choose.js';
 
 /** WebGPU's default limit of workgroups per dimension. */
@@ -39,6 +40,27 @@ export interface Product {
   readonly variant?: MatmulVariant;
 }
 
+/** What decides how fast a product is: sizes, layouts and the epilogue, as in "m8192 n96 k32 b1 tB bias gelu". */
+function matmulKey(product: Product): string {
+  const { m, n, k, problems: b = 1, transposeA = false, transposeB = false, sharedA = false, sharedB = false, sumProblems = false } = product;
+  const { bias, gelu = false, preactivation, residual, rowSums } = product;
+  return problemKey(
+    { m, n, k, b },
+    {
+      tA: transposeA,
+      tB: transposeB,
+      oneA: sharedA && b > 1,
+      oneB: sharedB && b > 1,
+      sum: sumProblems && b > 1,
+      bias: Boolean(bias),
+      gelu,
+      keep: Boolean(preactivation),
+      residual: Boolean(residual),
+      rowSums: Boolean(rowSums),
+    },
+  );
+}
+
 /**
  * y = gelu(op(a) op(b) + bias) + residual. Long inner sums under small results are split over workgroups and
  * added up afterwards in a fixed order, so that the same inputs always give the same bits.
@@ -49,8 +71,9 @@ export function launchProduct(engine: Engine, product: Product): void {
   const device = matmulDevice(engine);
   const problem = { m, n, k, problems, transposeA, transposeB, rowSums: Boolean(rowSums) };
   const splittable = !bias && !gelu && !residual;
-  const variant = product.variant ?? engine.choose('matmul', matmulCandidates(device, problem), chooseMatmul(device, problem));
-  const plan = planMatmul(variant, matmulSplitting(engine), problem, splittable);
+  const key = matmulKey(product);
+  const variant = product.variant ?? engine.choose('matmul', matmulCandidates(device, problem), chooseMatmul(device, problem), key);
+  const plan = planMatmul(variant, matmulSplitting(engine, key), problem, splittable);
   const outputs = plan.splits * problems;
   const strideY = m * n + (rowSums ? m : 0);
   const inParts = plan.splits > 1 || Boolean(rowSums) || (sumProblems && problems > 1);

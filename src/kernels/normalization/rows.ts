@@ -1,5 +1,7 @@
 import { gridFor, type Engine, type Tensor, type Workgroups } from '../../engine/index.js';
 import { elementWidth } from '../elementwise/geometry.js';
+import { fromChoice } from '../launch-choice.js';
+import { problemKey } from '../problem-key.js';
 
 /** A tensor seen as rows of its last dimension, and how a row kernel is launched on it. */
 export interface RowLaunch {
@@ -30,9 +32,19 @@ export function rowLaunch(engine: Engine, x: Tensor, vectors = true): RowLaunch 
   const { rows, columns: floats } = rowsAndColumns(x);
   const { width, constants } = vectors ? elementWidth(floats) : elementWidth(1);
   const columns = floats / width;
+  const { LANES, workgroups } = rowLanes(engine, rows, columns);
+  return { rows, columns, constants: { LANES, WIDTH: width, ...constants }, workgroups };
+}
+
+/**
+ * How many lanes share each of `rows` rows, and the workgroups of a kernel that gives them to every row.
+ * @param columns elements of a row, as the kernel counts them
+ */
+export function rowLanes(engine: Engine, rows: number, columns: number): { readonly LANES: number; readonly workgroups: Workgroups } {
   const byRule = engine.info.software ? 'thread' : columns <= 32 ? 'lanes8' : columns <= 128 ? 'lanes16' : 'lanes32';
-  const lanes = ROW_LANES[engine.choose('rows', ROW_VARIANTS, byRule)];
-  return { rows, columns, constants: { LANES: lanes, WIDTH: width, ...constants }, workgroups: gridFor(rows * lanes) };
+  const problem = problemKey({ r: rows, c: columns });
+  const LANES = ROW_LANES[engine.choose('rows', ROW_VARIANTS, byRule, problem)];
+  return { LANES, workgroups: fromChoice(gridFor(rows * LANES), { family: 'rows', problem }) };
 }
 
 /**
@@ -40,7 +52,7 @@ export function rowLaunch(engine: Engine, x: Tensor, vectors = true): RowLaunch 
  * and at least 8 rows in a share.
  */
 export function columnShares(engine: Engine, rows: number, columns: number): number {
-  const choice = engine.choose('column-shares', ['many', 'few'], engine.info.software ? 'few' : 'many');
+  const choice = engine.choose('column-shares', ['many', 'few'], engine.info.software ? 'few' : 'many', problemKey({ r: rows, c: columns }));
   const threads = choice === 'few' ? 512 : 32768;
   return Math.max(1, Math.min(Math.ceil(threads / columns), Math.ceil(rows / 8)));
 }

@@ -1,4 +1,5 @@
 import { formatShape, gridFor, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
+import { problemKey } from '../problem-key.js';
 
 /** Channels of one workgroup of pooling/region_pool. */
 const CHANNELS = 32;
@@ -42,7 +43,8 @@ export function regionPool(engine: Engine, x: Tensor, masks: Tensor, epsilon = 1
   const regionTiles = Math.ceil(regions / 4);
   const tensors = { x, m: masks, y: pooled, mass };
   const bytes = 4 * (x.size + masks.size + pooled.size);
-  if (engine.choose('region-pool', ['shared', 'direct'], engine.info.software ? 'direct' : 'shared') === 'direct') {
+  const problem = problemKey({ b: batch, h: height, w: width, c: channels, r: regions });
+  if (engine.choose('region-pool', ['shared', 'direct'], engine.info.software ? 'direct' : 'shared', problem) === 'direct') {
     const workgroups = gridFor(batch * regionTiles * Math.ceil(channels / 4), DIRECT_INVOCATIONS);
     engine.dispatch({ shader: 'pooling/region_pool_direct', tensors, params: { ...params, images: batch }, workgroups, flops, bytes });
   } else {

@@ -1,4 +1,5 @@
 import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import { problemKey } from '../problem-key.js';
 import { checkProblem, type SinkhornOptions, type TransportProblem } from './problem.js';
 import { differentiateInTiles, solveInTiles } from './tiled.js';
 import { differentiateInWorkgroups, MAX_WORKGROUP_SIZE, solveInWorkgroups } from './workgroup.js';
@@ -16,10 +17,15 @@ export interface SinkhornResult {
  * Problems of up to 256 rows and columns fit one workgroup, which saves two launches per iteration; larger ones are
  * spread over the device.
  */
-function chooseVariant(engine: Engine, n: number, m: number): 'workgroup' | 'simd' | 'tiled' {
+function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): 'workgroup' | 'simd' | 'tiled' {
   const small = Math.max(n, m) <= MAX_WORKGROUP_SIZE;
   if (!small) return engine.choose('sinkhorn', ['tiled'], 'tiled');
-  return engine.choose('sinkhorn', ['workgroup', 'simd', 'tiled'], engine.info.software ? 'simd' : 'workgroup');
+  return engine.choose(
+    'sinkhorn',
+    ['workgroup', 'simd', 'tiled'],
+    engine.info.software ? 'simd' : 'workgroup',
+    problemKey({ b: batch, n, m, t: iterations }, { gradient: keep }),
+  );
 }
 
 /**
@@ -59,7 +65,7 @@ export function sinkhorn(engine: Engine, cost: Tensor, a: Tensor, b: Tensor, opt
     b,
     keep: engine.differentiates([cost, a, b]),
   };
-  const variant = chooseVariant(engine, n, m);
+  const variant = chooseVariant(engine, problem);
   const solution = variant === 'tiled' ? solveInTiles(engine, problem) : solveInWorkgroups(engine, problem, variant);
   engine.record('sinkhorn', [cost, a, b], [solution.plan], (context) => {
     const gradientOf = (index: number, input: Tensor): Tensor => (context.needs(index) ? context.target(index) : engine.empty(input.shape));

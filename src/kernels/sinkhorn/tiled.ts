@@ -1,5 +1,6 @@
 /** Large problems: two launches per iteration, each spread over the whole device. */
 import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import { problemKey } from '../problem-key.js';
 import { CHECK_EVERY, historyFor, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
 
 /** Iterations between two corrections of what rounding adds to the gradients of the masses. */
@@ -18,13 +19,14 @@ const GEOMETRIES = {
   narrow: { rowLanes: 4, columns: 4, slices: 1 },
 } as const satisfies Record<string, TileGeometry>;
 
-function tileGeometry(engine: Engine): TileGeometry {
-  return GEOMETRIES[engine.choose('sinkhorn-tiles', ['wide', 'narrow'], engine.info.software ? 'narrow' : 'wide')];
+function tileGeometry(engine: Engine, { batch, n, m }: TransportProblem): TileGeometry {
+  return GEOMETRIES[engine.choose('sinkhorn-tiles', ['wide', 'narrow'], engine.info.software ? 'narrow' : 'wide', problemKey({ b: batch, n, m }))];
 }
 
 /** Constants and launch grids that the kernels of a problem share. */
-function launchesOf(engine: Engine, { batch, n, m }: TransportProblem) {
-  const { rowLanes, columns, slices } = tileGeometry(engine);
+function launchesOf(engine: Engine, problem: TransportProblem) {
+  const { batch, n, m } = problem;
+  const { rowLanes, columns, slices } = tileGeometry(engine, problem);
   return {
     rows: { constants: { LANES: rowLanes }, workgroups: gridFor(batch * n, 1) },
     columns: { constants: { COLUMNS: columns, SLICES: slices }, workgroups: gridFor(batch * Math.ceil(m / columns), 1) },
