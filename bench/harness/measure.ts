@@ -25,6 +25,7 @@ const FEWEST_SAMPLES = 3;
 
 /** A row that is being made. */
 interface Entry {
+  readonly subject: Subject;
   row: Row;
   prepared: Prepared | null;
   replay: Replay | null;
@@ -89,9 +90,9 @@ async function begin({ timer }: Bench, subject: Subject, group: string, compiled
   if (row.check.error === null || row.check.error > row.check.tolerance) {
     row.status = 'wrong';
     row.note = `${row.check.output} is wrong, so there is no time`;
-    return { row, prepared, replay: null, growth: null };
+    return { subject, row, prepared, replay: null, growth: null };
   }
-  return { row, prepared, replay: new Replay(engine, step), growth: null };
+  return { subject, row, prepared, replay: new Replay(engine, step), growth: null };
 }
 
 async function sampleCold({ timer, quanta, options }: Bench, replay: Replay): Promise<Row['cold']> {
@@ -179,16 +180,17 @@ export async function measureGroup(bench: Bench, group: Group, compiled: WeakSet
           if (!(error instanceof ZygoError)) throw error;
           const row = emptyRow(subject, group.name);
           row.note = reasonOf(error);
-          entries.push({ row, prepared: null, replay: null, growth: null });
+          entries.push({ subject, row, prepared: null, replay: null, growth: null });
           // A lost device or an earlier failure ends the run here; a kernel that was refused does not.
           engine.checkDevice();
         }
       }
       const right = entries.filter(({ replay }) => replay !== null);
       canaries = right.length > 0 ? await sampleHot(bench, right) : [];
-      for (const { row, replay } of right) {
-        if (row.status !== 'timed' || !row.hot) continue;
-        row.cold = await sampleCold(bench, replay as Replay);
+      for (const { row, replay, prepared, subject } of right) {
+        if (row.status !== 'timed' || !row.hot || !replay || !prepared) continue;
+        row.cold = await sampleCold(bench, replay);
+        await subject.inspect?.(bench.timer, prepared.step, replay);
         row.summary = {
           wall: summarize(row.hot.wall),
           gpu: row.hot.gpu && summarize(row.hot.gpu),

@@ -1,6 +1,8 @@
 /** What the suites hand to the harness. */
 import type { CapturedStep, Engine } from '../../src/engine/index.js';
 import type { Expected } from '../../src/verify/index.js';
+import type { DeviceTimer } from './device-timer.js';
+import type { Replay } from './replay.js';
 import type { Row } from './schema.js';
 
 /** How a row is called. */
@@ -27,6 +29,8 @@ export interface Subject {
   readonly name: RowName;
   /** Uploads the inputs and captures the step; does not prepare it. */
   capture(engine: Engine): Prepared | Promise<Prepared>;
+  /** Looks closer at a step that was timed, before it is given back. */
+  inspect?(timer: DeviceTimer, step: CapturedStep<unknown>, replay: Replay): Promise<void>;
 }
 
 /** Subjects that are sampled in turns. */
@@ -37,13 +41,7 @@ export interface Group {
   readonly ratios?: readonly (readonly [above: number, below: number])[];
 }
 
-/** What a suite gives: groups, and what it left out on this device, with the reason. */
-export interface SuitePlan {
-  readonly groups: readonly Group[];
-  readonly skipped: readonly { readonly what: string; readonly why: string }[];
-}
-
 /** The name that rows of two files are matched by. */
-export function rowId({ op, shape, pass, implementation, variant }: RowName): string {
-  return [op, shape, pass, implementation, variant].join(' | ');
+export function rowId({ section, op, shape, pass, implementation, variant, series }: RowName): string {
+  return [section, op, shape, pass, implementation, variant, ...(series ? [series.name] : [])].join(' | ');
 }

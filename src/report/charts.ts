@@ -30,8 +30,10 @@ export interface F1Series {
   readonly values: readonly number[];
 }
 
-const FONT = { fontFamily: 'inherit', fontSize: 12, color: 'var(--muted)' };
-const VALUE_AXIS = {
+/** Text of axes. */
+export const FONT = { fontFamily: 'inherit', fontSize: 12, color: 'var(--muted)' };
+/** A value axis in the page's style. */
+export const VALUE_AXIS = {
   type: 'value',
   axisLabel: { ...FONT, hideOverlap: true },
   axisTick: { show: false },
@@ -39,7 +41,7 @@ const VALUE_AXIS = {
 };
 
 /** The SVG of an option, without what only echarts in a browser uses, and with a text for screen readers. */
-function toSvg(option: EChartsCoreOption, width: number, height: number, description: string): string {
+export function toSvg(option: EChartsCoreOption, width: number, height: number, description: string): string {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
   try {
     chart.setOption({ animation: false, textStyle: FONT, ...option });

@@ -1,0 +1,112 @@
+/**
+ * Compares two result files row by row.
+ *
+ * The rule: r = median(B) / median(A) with its 95 % bootstrap interval [low, high], of GPU times where both files have
+ * them and of wall times otherwise, and a threshold t.
+ *   slower     low > 1 + t
+ *   faster     high < 1 / (1 + t)
+ *   same       1 / (1 + t) <= low and high <= 1 + t
+ *   ambiguous  anything else: the interval reaches over a bound, so more samples or a quieter machine are needed
+ *   broken     timed in A, and wrong or without a time in B
+ * Slower and broken rows are regressions.
+ */
+import { threeDigits } from './format.js';
+import type { BenchResult, Row } from './harness/schema.js';
+import { ratioOfMedians, type Ratio } from './harness/statistics.js';
+import { columns } from './table.js';
+
+export type Verdict = 'faster' | 'slower' | 'same' | 'ambiguous' | 'broken' | 'repaired' | 'untimed';
+
+export interface ComparedRow {
+  readonly id: string;
+  readonly verdict: Verdict;
+  readonly clock: 'gpu' | 'wall' | null;
+  readonly ratio: Ratio | null;
+  readonly note: string;
+}
+
+export interface ComparedFiles {
+  readonly rows: readonly ComparedRow[];
+  /** Rows that only one of the files has. */
+  readonly onlyA: readonly string[];
+  readonly onlyB: readonly string[];
+  /** What else differs, in words. */
+  readonly remarks: readonly string[];
+}
+
+/** The verdict on an interval. */
+export function verdictOf({ low, high }: Ratio, threshold: number): 'faster' | 'slower' | 'same' | 'ambiguous' {
+  const bound = 1 + threshold;
+  if (low > bound) return 'slower';
+  if (high < 1 / bound) return 'faster';
+  return low >= 1 / bound && high <= bound ? 'same' : 'ambiguous';
+}
+
+function compareRow(a: Row, b: Row, threshold: number): ComparedRow {
+  const { id } = a;
+  const [timedA, timedB] = [a, b].map(({ status, hot }) => (status === 'timed' ? hot : null));
+  if (!timedA || !timedB) {
+    const verdict = timedA ? 'broken' : timedB ? 'repaired' : 'untimed';
+    return { id, verdict, clock: null, ratio: null, note: (timedB ? a : b).note };
+  }
+  const clock = timedA.gpu && timedB.gpu ? 'gpu' : 'wall';
+  const of = ({ gpu, wall }: NonNullable<Row['hot']>): readonly number[] => (clock === 'gpu' && gpu ? gpu : wall);
+  const ratio = ratioOfMedians(of(timedB), of(timedA));
+  return { id, verdict: verdictOf(ratio, threshold), clock, ratio, note: '' };
+}
+
+function remarksOn(a: BenchResult, b: BenchResult): string[] {
+  const told = ({ environment: { adapter } }: BenchResult): string => `${adapter.description || adapter.device || adapter.vendor}${adapter.software ? ' (software)' : ''}`;
+  const differing = (what: string, left: string, right: string): string[] => (left === right ? [] : [`The ${what} differs: ${left} in A, ${right} in B.`]);
+  return [
+    ...differing('adapter', told(a), told(b)),
+    ...differing('system', a.environment.system, b.environment.system),
+    ...differing('runtime', a.environment.runtime, b.environment.runtime),
+    ...differing('Dawn version', a.environment.dawn ?? 'none', b.environment.dawn ?? 'none'),
+    ...differing('list of flags', a.environment.flags.join(' '), b.environment.flags.join(' ')),
+    ...[a, b].flatMap(({ environment }, at) => (environment.adapter.software ? [`${'AB'[at]} was measured on a software adapter.`] : [])),
+  ];
+}
+
+/** @param threshold relative difference that matters, 0.05 for 5 % */
+export function compareResults(a: BenchResult, b: BenchResult, threshold: number): ComparedFiles {
+  const rowsOfB = new Map(b.rows.map((row) => [row.id, row]));
+  const idsOfA = new Set(a.rows.map(({ id }) => id));
+  return {
+    rows: a.rows.flatMap((row) => {
+      const other = rowsOfB.get(row.id);
+      return other ? [compareRow(row, other, threshold)] : [];
+    }),
+    onlyA: a.rows.flatMap(({ id }) => (rowsOfB.has(id) ? [] : [id])),
+    onlyB: b.rows.flatMap(({ id }) => (idsOfA.has(id) ? [] : [id])),
+    remarks: remarksOn(a, b),
+  };
+}
+
+/** True for rows that make `compare` fail. */
+export function isRegression({ verdict }: ComparedRow): boolean {
+  return verdict === 'slower' || verdict === 'broken';
+}
+
+/** The comparison as text. */
+export function comparedLines({ rows, onlyA, onlyB, remarks }: ComparedFiles, threshold: number): string[] {
+  const cells = rows.map(({ id, verdict, clock, ratio, note }) => [
+    verdict,
+    ratio ? `${threeDigits(ratio.ratio)}x` : '-',
+    ratio ? `${threeDigits(ratio.low)} to ${threeDigits(ratio.high)}` : '-',
+    clock ?? '-',
+    note ? `${id}: ${note}` : id,
+  ]);
+  const count = (verdict: Verdict): number => rows.filter((row) => row.verdict === verdict).length;
+  const counts = (['faster', 'slower', 'same', 'ambiguous', 'broken', 'repaired', 'untimed'] as const).map((verdict) => `${count(verdict)} ${verdict}`).join(', ');
+  const bound = `${threeDigits(100 * threshold)} %`;
+  return [
+    ...remarks,
+    ...columns([['verdict', 'B / A', '95 % interval', 'clock', 'row'], ...cells]),
+    ...onlyA.map((id) => `only in A: ${id}`),
+    ...onlyB.map((id) => `only in B: ${id}`),
+    '',
+    `${counts}. A row is slower when the whole interval of B's median over A's is above 1 + ${bound}, faster when it is below 1 / (1 + ${bound}), ` +
+      'the same when it is between the two, and ambiguous otherwise.',
+  ];
+}

@@ -1,0 +1,35 @@
+/** What tables and reports say about a row, from what the file holds. */
+import type { BenchResult, Row } from './harness/schema.js';
+
+/** The samples that stand for a row: GPU time where it was measured. */
+export function timeOf({ summary }: Row): { readonly clock: 'gpu' | 'wall'; readonly median: number; readonly q1: number; readonly q3: number; readonly n: number } | null {
+  if (!summary) return null;
+  return summary.gpu ? { clock: 'gpu', ...summary.gpu } : { clock: 'wall', ...summary.wall };
+}
+
+/** Rates of a row, and their shares of the peaks that the same run measured; shares are not cut at 1. */
+export interface Rates {
+  readonly flopsPerSecond: number | null;
+  readonly bytesPerSecond: number | null;
+  readonly ofFma: number | null;
+  readonly ofCopy: number | null;
+}
+
+/** Null where the row has no time, or its kernels state no such work. */
+export function ratesOf(row: Row, { fma, copy }: BenchResult['peaks']): Rates {
+  const time = timeOf(row);
+  const rate = (work: number): number | null => (time && work > 0 && time.median > 0 ? work / time.median : null);
+  const [flopsPerSecond, bytesPerSecond] = [rate(row.flops), rate(row.bytes)];
+  return {
+    flopsPerSecond,
+    bytesPerSecond,
+    ofFma: flopsPerSecond !== null && fma ? flopsPerSecond / fma.value : null,
+    ofCopy: bytesPerSecond !== null && copy ? bytesPerSecond / copy.value : null,
+  };
+}
+
+/** The adapter in one line, with a plain word when it is software. */
+export function adapterLine({ environment: { adapter } }: Pick<BenchResult, 'environment'>): string {
+  const name = [adapter.description, adapter.device, adapter.architecture, adapter.vendor].find((part) => part.trim() !== '') ?? 'unnamed adapter';
+  return adapter.software ? `${name} (SOFTWARE adapter: runs on the CPU)` : name;
+}

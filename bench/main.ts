@@ -1,0 +1,101 @@
+#!/usr/bin/env node
+/** `npm run bench`: measures a suite, or compares two result files. */
+import { readFile } from 'node:fs/promises';
+import { Command, CommanderError } from 'commander';
+import { InputError } from '../src/engine/errors.js';
+import { CommandFailure, EXIT, exitCodeOf, messageFor } from '../src/cli/failure.js';
+import { oneOf, wholeNumber, adapterOption, verboseOption } from '../src/cli/options.js';
+import { compareResults, comparedLines, isRegression } from './compare.js';
+import { parseResult, type BenchResult } from './harness/schema.js';
+import { runBench, type BenchCommandOptions } from './node/run.js';
+import { SUITES } from './suites/index.js';
+
+const EXAMPLES = `
+Every row is compared with a float64 reference first; a wrong kernel gets no time. Times are medians with their
+interquartile range; docs/benchmark.md says how to read them.
+
+Exit codes: 0 done, 1 a kernel was wrong, or compare found a regression, 2 something given cannot be used.
+
+Examples:
+  npm run bench                                             the quick suite
+  npm run bench -- --suite kernels --filter windowAttention
+  npm run bench -- --suite full --json new.json --report new.html
+  npm run bench -- compare old.json new.json`;
+
+/** Reads a number such as 0.5. */
+function numberAbove(option: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d*\.?\d+(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
+    if (value >= least && Number.isFinite(value)) return value;
+    throw new InputError(`Option ${option} is "${text}": expected a number from ${least}.`);
+  };
+}
+
+async function load(file: string): Promise<BenchResult> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new InputError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}): expected a file that "npm run bench -- --json FILE" wrote.`);
+  }
+  return parseResult(text, file);
+}
+
+async function compare(fileA: string, fileB: string, { threshold }: { threshold: number }): Promise<void> {
+  const compared = compareResults(await load(fileA), await load(fileB), threshold);
+  if (compared.rows.length === 0) throw new InputError(`${fileA} and ${fileB} have no row in common: expected results of the same suite.`);
+  for (const line of comparedLines(compared, threshold)) process.stdout.write(`${line}\n`);
+  const regressions = compared.rows.filter(isRegression).length;
+  if (regressions > 0) throw new CommandFailure(EXIT.failed, `${regressions} of ${compared.rows.length} rows are slower or broken in ${fileB}.`);
+}
+
+function quiet(command: Command): Command {
+  command
+    .exitOverride((error) => {
+      throw error.exitCode === 0 ? error : new CommandFailure(EXIT.badInput, `${error.message.replace(/^error: /, '').replaceAll('\n', ' ').replace(/\.?$/, '')}: expected what "npm run bench -- --help" lists.`, { cause: error });
+    })
+    .configureOutput({ outputError: () => {} });
+  for (const child of command.commands) quiet(child as Command);
+  return command;
+}
+
+function makeCommand(): Command {
+  const program = new Command('bench')
+    .description('Measures the kernels and training steps on this machine, checked, with peaks of its own and a canary.')
+    .option('--suite <name>', `${SUITES.join(', ')}`, oneOf('--suite', SUITES), 'quick')
+    .option('--filter <text>', 'only groups of rows whose name holds this text')
+    .option('--list', 'print the names of the groups and end', false)
+    .option('--json <file>', 'write everything, raw samples too, into this file')
+    .option('--report <file>', 'write a report as one HTML file that needs no network')
+    .option('--seconds <number>', 'seconds of samples per row at most', numberAbove('--seconds', 0.01))
+    .option('--samples <number>', 'samples per row at least', wholeNumber('--samples', 3, 1000), 8)
+    .option('--flush-mib <number>', 'MiB written to flush the caches before cold runs; 0 leaves cold times out', wholeNumber('--flush-mib', 0, 4096))
+    .option('--run-limit <seconds>', 'what may take longer in one run is scaled down or left out, in words', numberAbove('--run-limit', 0.01), 2)
+    .option('--without-robustness', "leave Dawn's bounds checks out of the kernels", false)
+    .addOption(adapterOption())
+    .addOption(verboseOption())
+    .addHelpText('after', EXAMPLES)
+    .action((options: BenchCommandOptions) => runBench(options));
+  program
+    .command('compare')
+    .description('Compare two files of --json row by row: faster, slower, same or ambiguous; exit code 1 on a regression.')
+    .argument('<A>', 'the file to compare with')
+    .argument('<B>', 'the file that is judged')
+    .option('--threshold <share>', 'relative difference that matters', numberAbove('--threshold', 0), 0.05)
+    .action(compare);
+  return quiet(program);
+}
+
+/** Ends the process after both streams are written out: an open WebGPU instance would keep Node alive for ever. */
+function exit(code: number): void {
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+try {
+  await makeCommand().parseAsync();
+  exit(0);
+} catch (error) {
+  const message = messageFor(error, process.argv.includes('--verbose'));
+  if (message !== null) process.stderr.write(`${message}\n`);
+  exit(error instanceof CommanderError ? error.exitCode : exitCodeOf(error));
+}

@@ -1,0 +1,51 @@
+/** The adapter in Node, with the Dawn toggles that a benchmark wants and tells about. */
+import { ZygoError, type Engine } from '../../src/engine/index.js';
+import { openEngine } from '../../src/kernels/open-engine.js';
+import { findNodeGpu, type NodeGpu } from '../../src/platform/node/gpu.js';
+import { CommandFailure, EXIT } from '../../src/cli/failure.js';
+import { environmentOf } from '../../src/cli/verify/environment.js';
+import type { BenchResult } from '../harness/schema.js';
+import { shaderSources } from '../shaders.generated.js';
+
+/** Dawn crashes the process when its GPU object is collected as garbage while a device is in use. */
+const opened: NodeGpu[] = [];
+
+export interface BenchDevice {
+  /** A new engine, with the shaders of bench/shaders. */
+  open(): Promise<Engine>;
+  environment(engine: Engine): BenchResult['environment'];
+}
+
+/** Dawn for Node takes one list for each of these names; a second one would replace the first. */
+function flagsFor(software: boolean, robustness: boolean): string[] {
+  // As src/platform/node/gpu.ts asks for the bundled software adapter: clearing workgroup memory is dear there.
+  const enabled = [...(software ? ['disable_workgroup_init'] : []), ...(robustness ? [] : ['disable_robustness'])];
+  return [...(enabled.length > 0 ? [`enable-dawn-features=${enabled.join(',')}`] : []), 'disable-dawn-features=timestamp_quantization'];
+}
+
+/**
+ * Finds the adapter.
+ * @param robustness false leaves Dawn's bounds checks out of the kernels
+ * @throws {CommandFailure} when there is no adapter
+ */
+export async function findBenchDevice(adapter: 'auto' | 'software', robustness: boolean): Promise<BenchDevice> {
+  try {
+    const found = await findNodeGpu({ adapter });
+    opened.push(found);
+    const dawnFlags = flagsFor(found.software, robustness);
+    return {
+      async open() {
+        const again = await findNodeGpu({ adapter, dawnFlags });
+        opened.push(again);
+        return openEngine(again.adapter, shaderSources);
+      },
+      environment(engine) {
+        const { node, dawn, ...rest } = environmentOf(engine);
+        return { ...rest, runtime: `Node ${node}`, dawn, features: [...rest.features], limits: { ...rest.limits }, flags: dawnFlags };
+      },
+    };
+  } catch (cause) {
+    const reason = cause instanceof ZygoError ? cause.message : `The WebGPU adapter cannot be opened: ${(cause as Error).message.split('\n')[0]}`;
+    throw new CommandFailure(EXIT.badInput, reason, { cause });
+  }
+}

@@ -1,0 +1,112 @@
+/** The terminal's tables. */
+import { adapterLine, ratesOf, timeOf } from './figures.js';
+import { formatRate, formatSeconds, formatShare, threeDigits } from './format.js';
+import type { BenchResult, Comparison, Row, TrainingFigures } from './harness/schema.js';
+import { median } from './harness/statistics.js';
+
+/** Rows of cells in columns; the first row is the head. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd());
+}
+
+/** What stands above everything: machine, timers, peaks, canary. */
+export function headLines(head: Pick<BenchResult, 'environment' | 'timer' | 'peaks' | 'canary'>): string[] {
+  const { environment: e, timer, peaks, canary } = head;
+  const commit = e.commit ? ` (${e.commit.slice(0, 12)}${e.commit.includes('+') ? ' with changes' : ''})` : '';
+  return [
+    `Zygo ${e.zygo}${commit}, ${e.date}`,
+    `system:   ${e.system}, ${e.runtime}${e.dawn ? `, Dawn (npm webgpu) ${e.dawn}` : ''}; flags ${e.flags.join(' ') || 'none'}`,
+    `adapter:  ${adapterLine(head)}`,
+    `timers:   clock ${formatSeconds(timer.clock)}, round trip to the device ${formatSeconds(timer.roundTrip)}, ` +
+      `timestamps ${timer.gpuQuantum === null ? 'none' : formatSeconds(timer.gpuQuantum)}; a sample is at least ${timer.quantaPerSample} of these`,
+    `peaks:    copy ${peaks.copy ? `${formatRate(peaks.copy.value, 'B/s')} (${peaks.copy.how})` : 'not measured'}, ` +
+      `multiply-add ${peaks.fma ? `${formatRate(peaks.fma.value, 'FLOP/s')} (${peaks.fma.how})` : 'not measured'}`,
+    `canary:   ${formatSeconds(canary.baseline)} within ${formatShare(canary.tolerance)}`,
+  ];
+}
+
+export const ROW_HEAD = ['time', 'IQR', 'clock', 'wall', 'cold', 'n', 'FLOP/s', 'of FMA', 'B/s', 'of copy', 'error', 'stopped', 'row'] as const;
+
+function shareOf(value: number | null): string {
+  return value === null ? '-' : formatShare(value);
+}
+
+/** The error of a row: "2e-6", "exact", or "-" when nothing was compared. */
+export function errorText({ check }: Row): string {
+  if (!check) return '-';
+  if (check.error === null) return 'not finite';
+  return check.error === 0 ? 'exact' : check.error.toExponential(0);
+}
+
+/** Op, shape and what ran, as one text. */
+export function rowName({ op, shape, pass, implementation, variant }: Row): string {
+  return `${op} ${shape}, ${pass} [${implementation === 'zygo' ? '' : `${implementation}, `}${variant}]`;
+}
+
+function rowCells(row: Row, result: Pick<BenchResult, 'peaks'>): string[] {
+  const time = timeOf(row);
+  const rates = ratesOf(row, result.peaks);
+  if (!time || !row.summary) return ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', errorText(row), row.status, `${rowName(row)}: ${row.note}`];
+  const discarded = row.hot?.discarded ?? 0;
+  return [
+    formatSeconds(time.median),
+    formatShare((time.q3 - time.q1) / time.median),
+    time.clock,
+    formatSeconds(row.summary.wall.median),
+    row.summary.cold ? formatSeconds(row.summary.cold.median) : '-',
+    `${time.n}${discarded > 0 ? `-${discarded}` : ''}`,
+    rates.flopsPerSecond === null ? '-' : formatRate(rates.flopsPerSecond, ''),
+    shareOf(rates.ofFma),
+    rates.bytesPerSecond === null ? '-' : formatRate(rates.bytesPerSecond, ''),
+    shareOf(rates.ofCopy),
+    errorText(row),
+    row.hot?.stop ?? '-',
+    rowName(row),
+  ];
+}
+
+/** Rows under a head. */
+export function rowLines(rows: readonly Row[], result: Pick<BenchResult, 'peaks'>): string[] {
+  return columns([[...ROW_HEAD], ...rows.map((row) => rowCells(row, result))]);
+}
+
+/** "2.31x (2.20 to 2.41)". */
+export function ratioText({ ratio, low, high }: Comparison): string {
+  return `${threeDigits(ratio)}x (${threeDigits(low)} to ${threeDigits(high)})`;
+}
+
+/** What a ratio compares, in words: how many times as long the first takes. */
+export function comparisonLines(comparisons: readonly Comparison[], rows: readonly Row[]): string[] {
+  const nameOf = (id: string): string => {
+    const row = rows.find((other) => other.id === id);
+    return row ? `${row.implementation} [${row.variant}]` : id;
+  };
+  return comparisons.map((comparison) => `${ratioText(comparison)}  ${comparison.group}: ${nameOf(comparison.above)} over ${nameOf(comparison.below)}, ${comparison.clock} time`);
+}
+
+/** One step in a few lines: dispatches, CPU, memory, and where the device's time goes. */
+export function trainingLines({ row, dispatches, encodePerDispatch, peakBytes, lowerBoundBytes, breakdown }: TrainingFigures): string[] {
+  const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const whole = breakdown?.reduce((sum, { seconds }) => sum + seconds, 0) ?? 0;
+  return [
+    `${row}: ${dispatches} dispatches, CPU ${formatSeconds(median(encodePerDispatch))} to encode one, peak ${mebibytes(peakBytes)} (lower bound ${mebibytes(lowerBoundBytes)})`,
+    ...(breakdown ?? []).slice(0, 12).map(({ shader, launches, seconds }) => `  ${formatShare(seconds / whole).padStart(7)}  ${formatSeconds(seconds).padStart(8)}  ${String(launches).padStart(4)} x ${shader}`),
+  ];
+}
+
+/** All that follows the rows. */
+export function endLines(result: BenchResult): string[] {
+  const { comparisons, series, training, skipped, canary, rows } = result;
+  const error = (value: number | null): string => (value === null ? '' : ` ± ${threeDigits(value)}`);
+  const untimed = rows.filter(({ status }) => status !== 'timed');
+  return [
+    ...(comparisons.length > 0 ? ['', 'Ratios of times (95 % interval):', ...comparisonLines(comparisons, rows)] : []),
+    ...(series.length > 0 ? ['', 'Growth:', ...series.map((fit) => `time ~ ${fit.variable}^${threeDigits(fit.exponent)}${error(fit.standardError)}  ${fit.name}`)] : []),
+    ...(training.length > 0 ? ['', 'Training steps:', ...training.flatMap(trainingLines)] : []),
+    ...(skipped.length > 0 ? ['', 'Left out:', ...skipped.map(({ what, why }) => `${what}: ${why}`)] : []),
+    '',
+    `${rows.length - untimed.length} rows timed, ${untimed.length} without a time; the canary was out of band ${canary.outOfBand} times in ${canary.of}, ` +
+      `and ${canary.discarded} samples beside it were discarded; ${result.seconds.toFixed(0)} s on ${adapterLine(result)}.`,
+  ];
+}
