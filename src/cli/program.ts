@@ -4,6 +4,7 @@ import { conformanceCommand } from './commands/conformance.js';
 import { evalCommand } from './commands/eval.js';
 import { facesCommand } from './commands/faces.js';
 import { trainCommand } from './commands/train.js';
+import { tuneCommand } from './commands/tune.js';
 import { verifyCommand } from './commands/verify.js';
 import { CommandFailure, EXIT } from './failure.js';
 import { zygoVersion } from './version.js';
@@ -65,7 +66,8 @@ export async function makeProgram(): Promise<Command> {
     .addCommand(facesCommand())
     .addCommand(evalCommand())
     .addCommand(conformanceCommand())
-    .addCommand(verifyCommand());
+    .addCommand(verifyCommand())
+    .addCommand(tuneCommand());
   const serve = await serveCommand();
   if (serve) program.addCommand(serve);
   return quiet(program, 'zygo');

@@ -13,7 +13,7 @@ Presets (every number stands in src/model/presets.ts):
 ${presetLines.join('\n')}
 
 Files in the run folder:
-  config.json              what was asked for, the preset and budget that followed from it, versions
+  config.json              what was asked for, the preset and budget that followed from it, tuned kernel choices, versions
   metrics.jsonl            one line per step: loss, its terms, measures of collapse, learning rate, seconds, faces/s
   checkpoint.safetensors   the whole training state
   summary.json             F1 per AU and macro, of the model and of every baseline; adapter, seed, time, faces/s
@@ -56,6 +56,7 @@ export function trainCommand(): Command {
     .option('--no-supervised', 'leave out the supervised upper line')
     .option('--checkpoint-every <steps>', 'steps between checkpoints', wholeNumber('--checkpoint-every', 1), 100)
     .option('--resume <checkpoint>', 'go on from a checkpoint; options that are not given are those of its config.json')
+    .option('--no-tuned', 'leave the choice of kernels to the rules, also where zygo tune has measured them')
     .addOption(adapterOption())
     .addOption(verboseOption())
     .addHelpText('after', EXAMPLES)

@@ -12,9 +12,10 @@ import { renderF1Table } from '../../report/table.js';
 import { openDevice } from '../device.js';
 import { Progress } from '../progress.js';
 import { folderData, syntheticData } from '../train/data.js';
-import { readCheckpoint } from '../train/resume.js';
+import { choicesOfRun, readCheckpoint } from '../train/resume.js';
 import { datasetInWords, scoresOf } from '../train/results.js';
 import { resolveSettings, type TrainOptions } from '../train/settings.js';
+import { useChoices } from '../tune/stored.js';
 
 /** Options of `zygo eval`, as read. */
 export interface EvalOptions extends Pick<TrainOptions, 'data' | 'seed' | 'statistics' | 'budget' | 'faces' | 'adapter' | 'verbose'> {
@@ -64,6 +65,8 @@ export async function runEvaluation(file: string, options: EvalOptions, given: R
   const start = performance.now();
   const snapshot = await readCheckpoint(file);
   const preset = presetOf(snapshot, file);
+  // With the run's own kernels its features come out with the same bits.
+  const choices = await choicesOfRun(file);
   const resolved = resolveSettings({ ...options, preset: preset.name, globalOnly: false, supervised: false, checkpointEvery: 1 }, given);
   const settings = { ...resolved, preset };
   // With --json nothing else goes to stdout.
@@ -73,6 +76,7 @@ export async function runEvaluation(file: string, options: EvalOptions, given: R
     const { source, seed } = settings;
     const fromFolder = source.kind === 'folder' ? await folderData(source.folder, settings, progress) : null;
     engine = await openDevice(settings.adapter, (line) => progress.say(line));
+    await useChoices(engine, { wanted: true, earlier: choices, say: (line) => progress.say(line) });
     const data = fromFolder ?? (await syntheticData(engine, options.statistics, settings, progress));
     const { training, test } = data;
     const evaluation = await engine.scope(async () => {

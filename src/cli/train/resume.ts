@@ -6,6 +6,7 @@ import { InputError } from '../../engine/errors.js';
 import { architectureOf, decodeSnapshot, type TrainingSnapshot } from '../../model/checkpoint/training-state.js';
 import type { ActionUnit } from '../../data/action-units.js';
 import type { Preset } from '../../model/presets.js';
+import { tunedChoicesSchema, type TunedChoices } from '../../tuning/choices.js';
 import { reasonOf } from '../folders.js';
 import { CONFIG_FILE } from './run-folder.js';
 import type { TrainOptions } from './settings.js';
@@ -58,26 +59,52 @@ const savedOptions = z.object({
     globalOnly: z.boolean(),
     supervised: z.boolean(),
     checkpointEvery: z.number(),
+    tuned: z.boolean().optional(),
   }),
+  // Runs from before there were any have none: the rules chose.
+  tuned: tunedChoicesSchema.nullable().default(null),
 });
+
+/** What an earlier run's folder says about how to go on. */
+export interface EarlierRun {
+  readonly options: TrainOptions;
+  /** The run's folder; null when there is no config.json. */
+  readonly folder: string | null;
+  /** Kernel choices that were in force, null for the rules alone; undefined without a config.json. */
+  readonly tuned: TunedChoices | null | undefined;
+}
+
+/** @throws {InputError} when config.json is not what a run writes */
+function parseConfig(text: string, file: string): z.infer<typeof savedOptions> {
+  try {
+    return savedOptions.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new InputError(`${file} is not the config.json of a run: expected it as zygo train wrote it, or none beside the checkpoint.`, { cause });
+  }
+}
+
+/**
+ * The kernel choices that the run of a checkpoint was made with, null for the rules alone: other choices add up in
+ * another order and give other last bits.
+ * @throws {InputError} when a config.json is there and is not what a run writes
+ */
+export async function choicesOfRun(checkpoint: string): Promise<TunedChoices | null> {
+  const file = join(dirname(checkpoint), CONFIG_FILE);
+  const text = await readFile(file, 'utf8').catch(() => null);
+  return text === null ? null : parseConfig(text, file).tuned;
+}
 
 /**
  * The options of a resumed run: those of the config.json beside the checkpoint, except where the command line says
  * otherwise. Without a config.json the options stay as they are.
- * @returns the options and the earlier run's folder, null when there is none
  * @throws {InputError} when config.json is there and is not what a run writes
  */
-export async function resumedOptions(options: TrainOptions, given: ReadonlySet<string>): Promise<{ options: TrainOptions; folder: string | null }> {
+export async function resumedOptions(options: TrainOptions, given: ReadonlySet<string>): Promise<EarlierRun> {
   const folder = dirname(options.resume as string);
   const file = join(folder, CONFIG_FILE);
   const text = await readFile(file, 'utf8').catch(() => null);
-  if (text === null) return { options, folder: null };
-  let saved: z.infer<typeof savedOptions>['options'];
-  try {
-    saved = savedOptions.parse(JSON.parse(text)).options;
-  } catch (cause) {
-    throw new InputError(`${file} is not the config.json of a run: expected it as zygo train wrote it, or none beside the checkpoint.`, { cause });
-  }
+  if (text === null) return { options, folder: null, tuned: undefined };
+  const { options: saved, tuned } = parseConfig(text, file);
   const fromCommandLine = Object.fromEntries(Object.entries(options).filter(([name]) => given.has(name)));
-  return { options: { ...options, ...saved, ...fromCommandLine }, folder };
+  return { options: { ...options, ...saved, ...fromCommandLine }, folder, tuned };
 }

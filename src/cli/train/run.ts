@@ -7,11 +7,13 @@ import { PRESETS } from '../../model/presets.js';
 import type { SelfSupervisedTrainer, StepMetrics } from '../../model/trainer.js';
 import { renderF1Table } from '../../report/table.js';
 import type { TransportPlan } from '../../report/types.js';
+import type { TunedChoices } from '../../tuning/choices.js';
 import { openDevice } from '../device.js';
 import { CommandFailure, EXIT, sentence } from '../failure.js';
 import { FULL_BUDGET_RESULTS } from '../full-budget-results.js';
 import { Interrupt } from '../interrupt.js';
 import { Progress } from '../progress.js';
+import { useChoices } from '../tune/stored.js';
 import { actionUnitTiles, attentionTiles, transportFigures } from '../report-figures.js';
 import { zygoVersion } from '../version.js';
 import { folderData, syntheticData, type TrainingData } from './data.js';
@@ -40,6 +42,7 @@ class TrainingRun {
   private phase: Phase | null = null;
   private phaseStart = 0;
   private plans: TransportPlan[] = [];
+  private choices: TunedChoices | null = null;
 
   constructor(
     private readonly options: TrainOptions,
@@ -47,6 +50,8 @@ class TrainingRun {
     private readonly folder: RunFolder,
     private readonly snapshot: TrainingSnapshot | undefined,
     private readonly progress: Progress,
+    /** Kernel choices of the run that this one goes on from; undefined for a run of its own. */
+    private readonly earlierChoices: TunedChoices | null | undefined,
   ) {
     this.interrupt = new Interrupt(
       () => progress.say('Stopping after this step (Ctrl-C again to end at once) ...'),
@@ -69,6 +74,7 @@ class TrainingRun {
       if (this.snapshot) expectArchitecture(this.snapshot, this.options.resume as string, settings.preset, actionUnits);
       this.introduce(data);
       engine = await openDevice(settings.adapter, (line) => progress.say(line));
+      this.choices = await useChoices(engine, { wanted: this.options.tuned !== false, earlier: this.earlierChoices, say: (line) => progress.say(line) });
       if (source.kind === 'synthetic') {
         data = await syntheticData(engine, source.statistics, settings, progress, () => this.interrupt.check(() => 'Stopped before training; nothing was written.'));
       }
@@ -170,7 +176,7 @@ class TrainingRun {
     if (folder.isStarted) return;
     const { preset, budget } = settings;
     const { resume, out, verbose, ...kept } = options;
-    await folder.start({ zygo: zygoVersion(), node: process.version, platform: `${process.platform} ${process.arch}`, options: kept, preset, budget });
+    await folder.start({ zygo: zygoVersion(), node: process.version, platform: `${process.platform} ${process.arch}`, options: kept, preset, budget, tuned: this.choices });
   }
 
   private async writeCheckpoint(trainer: SelfSupervisedTrainer): Promise<void> {
@@ -240,9 +246,10 @@ export async function runTraining(asked: TrainOptions, given: ReadonlySet<string
   let options = asked;
   let earlier: string | null = null;
   let snapshot: TrainingSnapshot | undefined;
+  let choices: TunedChoices | null | undefined;
   if (asked.resume !== undefined) {
     snapshot = await readCheckpoint(asked.resume);
-    ({ options, folder: earlier } = await resumedOptions(asked, given));
+    ({ options, folder: earlier, tuned: choices } = await resumedOptions(asked, given));
   }
   const settings = resolveSettings(options, given);
   if (snapshot && snapshot.step > settings.budget.steps) {
@@ -254,5 +261,5 @@ export async function runTraining(asked: TrainOptions, given: ReadonlySet<string
     snapshot && earlier !== null && options.out === undefined
       ? await RunFolder.goOn(earlier, snapshot.step)
       : await RunFolder.plan(options.out ?? defaultRunFolder(settings.preset.name, settings.seed));
-  await new TrainingRun(options, settings, folder, snapshot, new Progress()).run();
+  await new TrainingRun(options, settings, folder, snapshot, new Progress(), choices).run();
 }

@@ -21,6 +21,8 @@ export interface TrainOptions {
   readonly supervised: boolean;
   readonly checkpointEvery: number;
   readonly resume?: string;
+  /** False leaves every choice of a kernel to the rules; true when left out. */
+  readonly tuned?: boolean;
   readonly adapter: 'auto' | 'software';
   readonly verbose: boolean;
 }

@@ -1,0 +1,52 @@
+/** Tuning records in the page's IndexedDB, one entry per environment. */
+import { readTuningSet, type TuningEnvironment, type TuningSet } from '../../tuning/record.js';
+import { environmentName, type LoadedTuning, type TuningStore } from '../../tuning/store.js';
+
+const DATABASE = 'zygo';
+const ENTRIES = 'tuning';
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error('IndexedDB failed'));
+  });
+}
+
+/** Opens the database for one transaction and closes it after. */
+async function within<T>(mode: IDBTransactionMode, body: (entries: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  const opening = indexedDB.open(DATABASE, 1);
+  opening.onupgradeneeded = () => opening.result.createObjectStore(ENTRIES);
+  const database = await settled(opening);
+  try {
+    const transaction = database.transaction(ENTRIES, mode);
+    const done = new Promise<void>((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error ?? new Error('IndexedDB gave up'));
+    });
+    const [result] = await Promise.all([settled(body(transaction.objectStore(ENTRIES))), done]);
+    return result;
+  } finally {
+    database.close();
+  }
+}
+
+export class IndexedDbTuningStore implements TuningStore {
+  async load(environment: TuningEnvironment): Promise<LoadedTuning> {
+    const name = await environmentName(environment);
+    try {
+      const stored: unknown = await within('readonly', (entries) => entries.get(name) as IDBRequest<unknown>);
+      if (stored === undefined) return { set: null, problem: null };
+      const set = readTuningSet(stored, environment);
+      return { set, problem: set ? null : 'What the browser keeps of tuned kernel choices is not of this adapter and is not used.' };
+    } catch (error) {
+      // A private window may have no database.
+      return { set: null, problem: `The browser does not give tuned kernel choices back (${error instanceof Error ? error.message : String(error)}).` };
+    }
+  }
+
+  async save(set: TuningSet): Promise<string> {
+    const name = await environmentName(set.environment);
+    await within('readwrite', (entries) => entries.put(set, name));
+    return `this browser's database "${DATABASE}"`;
+  }
+}

@@ -1,0 +1,49 @@
+/** Tuning records in files of Zygo's cache folder, one per environment. */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readTuningSet, type TuningEnvironment, type TuningSet } from '../../tuning/record.js';
+import { environmentName, type LoadedTuning, type TuningStore } from '../../tuning/store.js';
+import { cacheFolder } from './cache-folder.js';
+
+export class FileTuningStore implements TuningStore {
+  /** @param folder made when something is saved */
+  constructor(private readonly folder = join(cacheFolder(), 'tuning')) {}
+
+  /** Where an environment's records are kept. */
+  async fileOf(environment: TuningEnvironment): Promise<string> {
+    return join(this.folder, `${await environmentName(environment)}.json`);
+  }
+
+  async load(environment: TuningEnvironment): Promise<LoadedTuning> {
+    const file = await this.fileOf(environment);
+    let text: string;
+    try {
+      text = await readFile(file, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { set: null, problem: null };
+      return { set: null, problem: `The tuned kernel choices in ${file} cannot be read (${(error as NodeJS.ErrnoException).code}) and are not used.` };
+    }
+    const unusable = { set: null, problem: `${file} does not hold tuned kernel choices of this adapter and is not used; zygo tune writes it anew.` };
+    try {
+      const set = readTuningSet(JSON.parse(text), environment);
+      return set ? { set, problem: null } : unusable;
+    } catch {
+      return unusable;
+    }
+  }
+
+  /** The file appears whole, by rename: whoever reads meanwhile sees the old one. */
+  async save(set: TuningSet): Promise<string> {
+    const file = await this.fileOf(set.environment);
+    const partial = `${file}.${process.pid}.partial`;
+    await mkdir(this.folder, { recursive: true });
+    try {
+      await writeFile(partial, `${JSON.stringify(set, null, 1)}\n`);
+      await rename(partial, file);
+    } catch (error) {
+      await rm(partial, { force: true });
+      throw error;
+    }
+    return file;
+  }
+}

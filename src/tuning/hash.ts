@@ -1,0 +1,18 @@
+/** Hashes of texts, the same in Node and in browsers. */
+
+/** The first 64 bits of the SHA-256 of a text, as 16 hexadecimal digits. */
+export async function hashOf(text: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
+  return Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * Hash of the WGSL sources of some shaders.
+ * @param names of the shaders; their order is of no matter
+ * @returns null when one of them is not there
+ */
+export async function hashOfShaders(names: readonly string[], sources: Readonly<Record<string, string>>): Promise<string | null> {
+  const sorted = [...names].sort();
+  if (sorted.some((name) => sources[name] === undefined)) return null;
+  return hashOf(JSON.stringify(sorted.map((name) => [name, sources[name]])));
+}

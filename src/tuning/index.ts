@@ -1,0 +1,21 @@
+/** Kernel variants measured on a device, per problem, and remembered. */
+export { choicesOf, countChoices, currentRecords, lookupOf, tunedChoicesSchema, type TunedChoices } from './choices.js';
+export { decide, gainOf, LEAST_GAIN, summary } from './decide.js';
+export { DeviceTimer, Replay } from './device-timer.js';
+export { hashOf, hashOfShaders } from './hash.js';
+export { measure, type Samples, type Timer } from './measure.js';
+export { capturePresetSteps } from './preset.js';
+export {
+  environmentLine,
+  readTuningSet,
+  recordKey,
+  tuningEnvironment,
+  type CandidateTime,
+  type TuningEnvironment,
+  type TuningRecord,
+  type TuningSet,
+} from './record.js';
+export { environmentName, type LoadedTuning, type TuningStore } from './store.js';
+export { traceProblems, type TracedLaunch, type TracedProblem, type TracedTensor } from './trace.js';
+export { tuneStep, type TuneOptions, type TuneResult } from './tune.js';
+export { TUNED_FAMILIES } from './workloads/index.js';

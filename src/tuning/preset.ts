@@ -1,0 +1,44 @@
+/** The work that a preset's training does, for tracing: its steps are captured on blank faces and never run. */
+import { LANDMARK_COUNT, type FaceDataset } from '../data/dataset.js';
+import type { Engine } from '../engine/index.js';
+import { feasibleGroupSize } from '../model/batch-order.js';
+import { uploadDataset } from '../model/device-dataset.js';
+import { globalOnlyObjective } from '../model/experiment.js';
+import type { Preset } from '../model/presets.js';
+import { SslModel } from '../model/ssl-model.js';
+import { captureTrainingStep, type StepInputs } from '../model/training-step.js';
+
+/** Black faces of one person: enough where only shapes matter. */
+function blankFaces(count: number, { faceSize, regions }: Preset): FaceDataset {
+  return {
+    source: 'blank faces',
+    count,
+    imageSize: faceSize,
+    images: new Uint8Array(count * faceSize * faceSize * 4),
+    landmarks: new Float32Array(count * LANDMARK_COUNT * 2).fill(faceSize / 2),
+    actionUnits: regions.actionUnits,
+    labels: new Uint8Array(count * regions.actionUnits.length),
+    identities: new Int32Array(count),
+    identityNames: ['nobody'],
+  };
+}
+
+/**
+ * Captures a preset's self-supervised step and that of its global-only baseline, for `traceProblems` or `tuneStep`.
+ * @param batch faces per step
+ */
+export function capturePresetSteps(engine: Engine, preset: Preset, batch: number): void {
+  const faces = blankFaces(Math.max(batch, preset.groupSize), preset);
+  const groupSize = feasibleGroupSize(faces.identities, batch, preset.groupSize);
+  const data = uploadDataset(engine, faces, preset.regions);
+  const model = new SslModel(engine, preset, 1);
+  const inputs: StepInputs = {
+    indices: engine.zeros([batch], 'u32'),
+    key: engine.zeros([2], 'u32'),
+    hyper: engine.zeros([8]),
+    targetDecay: engine.zeros([1]),
+  };
+  for (const objective of [preset.objective, globalOnlyObjective(preset.objective)]) {
+    captureTrainingStep(engine, model, data, inputs, { batch, groupSize }, objective).destroy();
+  }
+}
