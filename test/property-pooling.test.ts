@@ -54,6 +54,22 @@ for (const variant of VARIANTS) {
     }));
 }
 
+test('maps whose sum is below epsilon are divided by epsilon, also in their gradient', () =>
+  property('region pooling below epsilon', 6, shapes, async (shape) => {
+    const inputs = inputsOf(shape, false);
+    // Larger than some maps' sums and smaller than others'.
+    const epsilon = 0.3 * shape.height * shape.width;
+    await checkGradients({
+      engine,
+      name: 'below epsilon',
+      inputs,
+      forward: ([x, masks]) => regionPool(engine, x, masks, epsilon).pooled,
+      reference: ([x, masks]) => regionPoolReference(shape, x, masks, epsilon),
+      backwardTolerance: 1e-4,
+      samples: 8,
+    });
+  }));
+
 /** Pooled features, masses, and the gradients of features and maps for a random loss. */
 async function poolAndGradients(shape: PoolingCase & { seed: number }, x: ArrayLike<number>, masks: ArrayLike<number>) {
   const { batch, height, width, channels, regions, seed } = shape;

@@ -1,11 +1,12 @@
 // Region-masked pooling, gradient of the maps:
 //
-//   dm[b, r, p] = sum_c (x[b, p, c] - y[b, r, c]) dy[b, r, c] / mass[b, r],   0 where mass[b, r] <= epsilon
+//   dm[b, r, p] = sum_c (x[b, p, c] - y[b, r, c]) dy[b, r, c] / mass[b, r]
 //
 //   x [B, P, C]   y, dy [B, R, C]   mass [B, R]   dm [B, R, P]
 //
-// An empty region gets no gradient: 1 / epsilon would make a huge one out of a map that marks nothing. The mean is
-// subtracted before the product, not after, because the two sums nearly cancel.
+// Where the mass is epsilon or less the divisor is the constant epsilon, and y drops out: sum_c x dy / epsilon. An
+// empty region (mass 0) gets no gradient: 1 / epsilon would make a huge one out of a map that marks nothing. The mean
+// is subtracted before the product, not after, because the two sums nearly cancel.
 //
 // Dispatch: one invocation per image, 4 regions and 4 positions (position tiles vary fastest): 16 products for 12
 // loads at each channel. Invocations walk their own rows of x from cache line to cache line. No invocation waits for
@@ -34,7 +35,7 @@ fn write_row(region: u32, image: u32, position: u32, sum: vec4<f32>) {
   }
   let index = image * params.regions + region;
   let z = mass[index];
-  let slope = select(vec4<f32>(), sum / max(z, params.epsilon), vec4<bool>(z > params.epsilon));
+  let slope = select(vec4<f32>(), sum / max(z, params.epsilon), vec4<bool>(z > 0.0));
   let at = index * params.positions + position;
   dm[at] = slope.x;
   if (position + 1u < params.positions) {
@@ -63,14 +64,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let positions = min(vec4<u32>(position) + four, vec4<u32>(params.positions - 1u));
   let regions = min(vec4<u32>(region) + four, vec4<u32>(params.regions - 1u));
   let x_at = (vec4<u32>(image * params.positions) + positions) * params.channels;
-  let y_at = (vec4<u32>(image * params.regions) + regions) * params.channels;
+  let rows = vec4<u32>(image * params.regions) + regions;
+  let y_at = rows * params.channels;
+  let masses = vec4<f32>(mass[rows.x], mass[rows.y], mass[rows.z], mass[rows.w]);
+  // 1 where the divisor is the mass itself, which moves with the map.
+  let moves = select(vec4<f32>(), vec4<f32>(1.0), masses > vec4<f32>(params.epsilon));
   var sum0 = vec4<f32>();
   var sum1 = vec4<f32>();
   var sum2 = vec4<f32>();
   var sum3 = vec4<f32>();
   for (var c = 0u; c < params.channels; c++) {
     let features = vec4<f32>(x[x_at.x + c], x[x_at.y + c], x[x_at.z + c], x[x_at.w + c]);
-    let mean = vec4<f32>(y[y_at.x + c], y[y_at.y + c], y[y_at.z + c], y[y_at.w + c]);
+    let mean = moves * vec4<f32>(y[y_at.x + c], y[y_at.y + c], y[y_at.z + c], y[y_at.w + c]);
     let slope = vec4<f32>(dy[y_at.x + c], dy[y_at.y + c], dy[y_at.z + c], dy[y_at.w + c]);
     sum0 += (features - vec4<f32>(mean.x)) * slope.x;
     sum1 += (features - vec4<f32>(mean.y)) * slope.y;

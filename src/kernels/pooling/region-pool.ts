@@ -19,7 +19,7 @@ export interface RegionPool {
 
 /**
  * One feature per soft attention map: y_r = Σ_p m_r(p) x(p) / max(Σ_p m_r(p), ε); differentiable in x and the masks.
- * A region whose map sums to ε or less counts as empty: its masks get no gradient, and an all-zero map gives 0.
+ * An all-zero map gives 0, and its masks get no gradient.
  * @param x [B, H, W, C] features
  * @param masks [B, R, H, W], not negative
  * @param epsilon smallest sum that is divided by
