@@ -7,8 +7,8 @@ import { CommandFailure, EXIT, exitCodeOf, messageFor } from '../src/cli/failure
 import { oneOf, wholeNumber, adapterOption, verboseOption } from '../src/cli/options.js';
 import { compareResults, comparedLines, isRegression } from './compare.js';
 import { parseResult, type BenchResult } from './harness/schema.js';
-import { runBench, type BenchCommandOptions } from './node/run.js';
-import { SUITES } from './suites/index.js';
+import type { BenchCommandOptions } from './node/run.js';
+import { SUITES } from './suites/names.js';
 
 const EXAMPLES = `
 Every row is compared with a float64 reference first; a wrong kernel gets no time. Times are medians with their
@@ -49,10 +49,17 @@ async function compare(fileA: string, fileB: string, { threshold }: { threshold:
   if (regressions > 0) throw new CommandFailure(EXIT.failed, `${regressions} of ${compared.rows.length} rows are slower or broken in ${fileB}.`);
 }
 
+/** Commander's message as a sentence that says where to look. */
+function usageSentence({ message }: CommanderError): string {
+  const text = message.replace(/^error: /, '').replaceAll('\n', ' ').replace(/\.$/, '').trim();
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}: expected what "npm run bench -- --help" lists.`;
+}
+
+/** Errors are thrown, not printed: they are told in one place. */
 function quiet(command: Command): Command {
   command
     .exitOverride((error) => {
-      throw error.exitCode === 0 ? error : new CommandFailure(EXIT.badInput, `${error.message.replace(/^error: /, '').replaceAll('\n', ' ').replace(/\.?$/, '')}: expected what "npm run bench -- --help" lists.`, { cause: error });
+      throw error.exitCode === 0 ? error : new CommandFailure(EXIT.badInput, usageSentence(error), { cause: error });
     })
     .configureOutput({ outputError: () => {} });
   for (const child of command.commands) quiet(child as Command);
@@ -75,7 +82,8 @@ function makeCommand(): Command {
     .addOption(adapterOption())
     .addOption(verboseOption())
     .addHelpText('after', EXAMPLES)
-    .action((options: BenchCommandOptions) => runBench(options));
+    // Loaded when it is wanted: kernels, references and charts take a while.
+    .action(async (options: BenchCommandOptions) => (await import('./node/run.js')).runBench(options));
   program
     .command('compare')
     .description('Compare two files of --json row by row: faster, slower, same or ambiguous; exit code 1 on a regression.')

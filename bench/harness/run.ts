@@ -1,7 +1,8 @@
 /** A whole run: timers, peaks and canary first, then group by group. Touches neither Node nor the DOM. */
 import { DeviceError, InputError, type Engine } from '../../src/engine/index.js';
 import { ASSUMED_SHARE, type SuiteContext } from '../suites/context.js';
-import { groupsOf, type SuiteName } from '../suites/index.js';
+import { groupsOf } from '../suites/index.js';
+import type { SuiteName } from '../suites/names.js';
 import { DeviceTimer } from './device-timer.js';
 import { measureGroup, type Bench } from './measure.js';
 import type { MeasureOptions } from './options.js';

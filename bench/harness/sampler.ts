@@ -72,11 +72,13 @@ export interface CanaryBand {
 
 /** Below this relative distance nothing is told about the device; timers and schedulers do as much by themselves. */
 const SMALLEST_TOLERANCE = 0.1;
+/** A wider band would let anything pass: on a device this busy most samples are discarded, and the file says so. */
+const LARGEST_TOLERANCE = 0.5;
 
-/** The band of calibration samples: their median, and three interquartile ranges or 10 % to either side. */
+/** The band of calibration samples: their median, and three interquartile ranges to either side, within 10 % and 50 %. */
 export function canaryBand(samples: readonly number[]): CanaryBand {
   const { median, q1, q3 } = summarize(samples);
-  return { baseline: median, tolerance: Math.max(SMALLEST_TOLERANCE, (3 * (q3 - q1)) / median) };
+  return { baseline: median, tolerance: Math.min(LARGEST_TOLERANCE, Math.max(SMALLEST_TOLERANCE, (3 * (q3 - q1)) / median)) };
 }
 
 /** True when a canary sample shows a throttled or busy device (or one that has become faster: neither is the same device). */

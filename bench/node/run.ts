@@ -4,7 +4,7 @@ import { CommandFailure, EXIT } from '../../src/cli/failure.js';
 import type { RunOptions } from '../harness/run.js';
 import { listGroups, runSuite } from '../harness/run.js';
 import { renderBenchReport } from '../report/page.js';
-import type { SuiteName } from '../suites/index.js';
+import type { SuiteName } from '../suites/names.js';
 import { endLines, headLines, rowLines } from '../table.js';
 import { findBenchDevice } from './device.js';
 

@@ -1,13 +1,10 @@
-/** The suites by name. */
+/** What each suite holds. */
 import type { TrainingFigures } from '../harness/schema.js';
 import type { Group } from '../harness/subject.js';
 import type { SuiteContext } from './context.js';
+import type { SuiteName } from './names.js';
 import { kernelSuite, quickSuite } from './kernels.js';
 import { trainingSuite } from './training.js';
-
-export const SUITES = ['quick', 'kernels', 'training', 'full'] as const;
-
-export type SuiteName = (typeof SUITES)[number];
 
 /** The groups of a suite on a device. */
 export function groupsOf(suite: SuiteName, context: SuiteContext, keep: (figures: TrainingFigures) => void): Group[] {

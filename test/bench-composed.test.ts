@@ -1,0 +1,172 @@
+/** The benchmark's own kernels on the device: the composed rival equals the fused kernel, and subjects check themselves. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Engine, Tensor } from '../src/engine/index.js';
+import { windowAttention } from '../src/kernels/attention/index.js';
+import { openEngine } from '../src/kernels/open-engine.js';
+import { findNodeGpu } from '../src/platform/node/gpu.js';
+import { relativeError } from '../src/verify/compare.js';
+import { composedWindowAttention } from '../bench/composed/window-attention.js';
+import { DeviceTimer } from '../bench/harness/device-timer.js';
+import { measureGroup, type Bench } from '../bench/harness/measure.js';
+import { Canary } from '../bench/harness/peaks.js';
+import { Replay } from '../bench/harness/replay.js';
+import type { Group, Subject } from '../bench/harness/subject.js';
+import { subjectOf, type OpCase } from '../bench/suites/case.js';
+import type { Stage } from '../bench/suites/context.js';
+import { addCase, attentionCase, layerNormCase, linearCase, productCase, regionPoolCase } from '../bench/suites/ops.js';
+import { optimizerGroups } from '../bench/suites/optimizer.js';
+import { blockRivals } from '../bench/suites/rivals.js';
+import { sinkhornRivals } from '../bench/suites/sinkhorn.js';
+import { shaderSources } from '../bench/shaders.generated.js';
+import { randomValues } from './helpers.js';
+
+async function withBenchEngine(body: (engine: Engine) => Promise<void>): Promise<void> {
+  const { adapter } = await findNodeGpu();
+  const engine = await openEngine(adapter, shaderSources);
+  try {
+    await engine.scope(() => body(engine));
+    engine.checkDevice();
+    assert.equal(engine.memory.buffers, 0, 'every buffer must be given back when its scope ends');
+  } finally {
+    engine.destroy();
+  }
+}
+
+/** y and the gradients of qkv and the table. */
+async function attend(engine: Engine, forward: (qkv: Tensor, table: Tensor) => Tensor, qkv: Tensor, table: Tensor): Promise<Float32Array[]> {
+  const outputs = engine.withTape((tape) => {
+    tape.watch(qkv);
+    tape.watch(table);
+    const y = forward(qkv, table);
+    tape.backward([[y, engine.tensor(randomValues(y.size, 3), y.shape)]]);
+    return [y, tape.gradientOf(qkv) as Tensor, tape.gradientOf(table) as Tensor];
+  });
+  return Promise.all(outputs.map(async (output) => Float32Array.from(await engine.read(output))));
+}
+
+test('window attention from separate kernels equals the fused kernel, forward and backward', () =>
+  withBenchEngine(async (engine) => {
+    for (const { batch, size, heads, channels, windowSize, shift } of [
+      { batch: 2, size: 8, heads: 2, channels: 16, windowSize: 4, shift: 2 },
+      { batch: 1, size: 6, heads: 2, channels: 12, windowSize: 3, shift: 0 },
+      { batch: 2, size: 7, heads: 2, channels: 8, windowSize: 7, shift: 3 },
+    ]) {
+      const qkv = engine.tensor(randomValues(batch * size * size * 3 * channels, 1), [batch, size, size, 3 * channels]);
+      const table = engine.tensor(randomValues((2 * windowSize - 1) ** 2 * heads, 2), [(2 * windowSize - 1) ** 2, heads]);
+      const options = { heads, windowSize, shift };
+      const fused = await attend(engine, (x, t) => windowAttention(engine, x, t, options), qkv, table);
+      const composed = await attend(engine, (x, t) => composedWindowAttention(engine, x, t, options), qkv, table);
+      fused.forEach((expected, at) => {
+        const error = relativeError(composed[at], { values: expected, tolerance: 0 });
+        assert.ok(error < 2e-5, `${['y', 'd/d qkv', 'd/d table'][at]} of window ${windowSize}, shift ${shift}: ${error}`);
+      });
+    }
+  }));
+
+/** Prepares, runs and checks a subject: its largest error over its tolerance. */
+async function checked(engine: Engine, subject: Subject): Promise<number> {
+  return engine.scope(async () => {
+    const prepared = await subject.capture(engine);
+    await prepared.step.prepare();
+    prepared.step.run();
+    const outputs = await prepared.check();
+    assert.ok(outputs.length > 0, 'a subject must compare something');
+    const worst = Math.max(...outputs.map(({ actual, expected }) => relativeError(actual, expected) / expected.tolerance));
+    prepared.step.destroy();
+    return worst;
+  });
+}
+
+async function expectRight(engine: Engine, what: string, subject: Subject): Promise<void> {
+  const worst = await checked(engine, subject);
+  assert.ok(worst <= 1, `${what}, ${subject.name.pass}, ${subject.name.implementation}: error ${worst} times its tolerance`);
+}
+
+const STAGE: Stage = { model: 'test', stage: 0, size: 8, channels: 16, heads: 2, windowSize: 4, hidden: 32, shift: 2, pooled: true };
+
+test('every kind of subject meets its own reference, forward and backward', () =>
+  withBenchEngine(async (engine) => {
+    const cases: OpCase[] = [
+      productCase(20, 24, 36),
+      linearCase('test', 40, 12, 20, { activation: 'gelu', residual: true }),
+      layerNormCase('test', 24, 16),
+      addCase('test', 24, 16),
+      attentionCase('test', { batch: 4, ...STAGE }),
+      regionPoolCase('test', 4, 4, 8, 3),
+    ];
+    for (const given of cases) {
+      for (const pass of ['forward', 'backward'] as const) await expectRight(engine, given.op, subjectOf(given, { section: 'kernels', pass }));
+    }
+    for (const { name, subjects } of optimizerGroups('test', 8192)) await expectRight(engine, name, subjects[0]);
+  }));
+
+test('rivals meet the same reference', () =>
+  withBenchEngine(async (engine) => {
+    const groups = [...sinkhornRivals({ batch: 8, n: 6, iterations: 5 }), ...blockRivals(STAGE, 2)].filter(({ subjects }) => subjects[0].name.pass === 'forward and backward');
+    for (const { name, subjects } of groups) for (const subject of subjects) await expectRight(engine, name, subject);
+  }));
+
+test('a kernel that computes something else fails its check', () =>
+  withBenchEngine(async (engine) => {
+    const right = layerNormCase('test', 8, 16);
+    const off = { ...right, forward: (e: Engine, t: Readonly<Record<string, Tensor>>) => right.forward(e, { ...t, weight: t.bias, bias: t.weight }) };
+    for (const pass of ['forward', 'backward'] as const) assert.ok((await checked(engine, subjectOf(off, { section: 'kernels', pass }))) > 10);
+  }));
+
+/** Timers that believe everything: what is measured is not what is tested here. */
+const QUANTA = { wall: 1e-9, gpu: null };
+
+test('a wrong row gets no time, a right one gets samples, a refused one says why, and all memory comes back', () =>
+  withBenchEngine(async (engine) => {
+    const timer = await DeviceTimer.create(engine, () => performance.now() / 1000);
+    const canary = await Canary.create(timer, QUANTA);
+    const bench: Bench = {
+      timer,
+      quanta: QUANTA,
+      canary,
+      // A band that nothing leaves.
+      band: { baseline: 1, tolerance: Infinity },
+      options: { rule: { minimum: 3, maximum: 3, precision: 1, seconds: 60 }, flushBytes: 0, coldSamples: 0, runLimit: 1, copyBytes: 1024 },
+    };
+    const right = layerNormCase('test', 8, 16);
+    const wrong = { ...right, op: 'wrong', forward: (e: Engine, t: Readonly<Record<string, Tensor>>) => right.forward(e, { ...t, weight: t.bias }) };
+    const group: Group = {
+      name: 'three',
+      subjects: [
+        subjectOf(right, { section: 'kernels', pass: 'forward' }),
+        subjectOf(wrong, { section: 'kernels', pass: 'forward' }),
+        subjectOf(right, { section: 'kernels', pass: 'forward', force: { rows: 'nonsense' } }),
+      ],
+      ratios: [[1, 0]],
+    };
+    const { rows, comparisons } = await measureGroup(bench, group, new WeakSet());
+    assert.deepEqual(rows.map(({ status }) => status), ['timed', 'wrong', 'failed']);
+    assert.equal(rows[0].hot?.wall.length, 3);
+    assert.ok(rows[0].check && (rows[0].check.error as number) <= rows[0].check.tolerance && rows[0].dispatches === 1 && rows[0].bytes > 0);
+    assert.equal(rows[1].hot, null);
+    assert.equal(rows[1].summary, null);
+    assert.match(rows[2].note, /variant nonsense is forced/);
+    assert.deepEqual(comparisons, [], 'a row without a time is compared with nothing');
+    canary.destroy();
+    timer.destroy();
+  }));
+
+test('a replay does what its step does, however often', () =>
+  withBenchEngine(async (engine) => {
+    const x = engine.tensor([1, 2, 3, 4], [4]);
+    const { step, prepared } = await engine.scope(async () => {
+      const counted = engine.capture('count', () => {
+        const one = engine.tensor([1, 1, 1, 1], [4]);
+        engine.dispatch({ shader: 'elementwise/accumulate', tensors: { destination: x, source: one }, params: { count: 4 }, workgroups: [1] });
+      });
+      return { step: counted, prepared: await counted.prepare() };
+    });
+    const replay = new Replay(engine, prepared);
+    const encoder = engine.device.createCommandEncoder();
+    replay.encode(encoder, 150);
+    engine.device.queue.submit([encoder.finish()]);
+    assert.deepEqual([...(await engine.read(x))], [151, 152, 153, 154]);
+    replay.destroy();
+    step.destroy();
+  }));

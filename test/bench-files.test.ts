@@ -1,0 +1,257 @@
+/** Result files: the schema there and back, comparisons of constructed files, the report, and what bad files are told. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { compareResults, comparedLines, isRegression, verdictOf } from '../bench/compare.js';
+import { parseResult, resultSchema, type BenchResult, type Row } from '../bench/harness/schema.js';
+import { summarize } from '../bench/harness/statistics.js';
+import { renderBenchReport } from '../bench/report/page.js';
+import { endLines, headLines, rowLines } from '../bench/table.js';
+import { InputError } from '../src/engine/errors.js';
+
+/** Samples around a time, the same on every run. */
+const around = (time: number, spread = 0.01): number[] => Array.from({ length: 15 }, (_, at) => time * (1 + (spread * (at - 7)) / 7));
+
+function row(id: string, given: Partial<Row> & { readonly time?: number; readonly spread?: number } = {}): Row {
+  const { time = 1e-3, spread, ...rest } = given;
+  const gpu = around(time, spread);
+  const wall = gpu.map((value) => 1.5 * value);
+  return {
+    id,
+    section: 'kernels',
+    group: `group of ${id}`,
+    op: id,
+    shape: '[4, 4]',
+    model: 'tiny',
+    pass: 'forward',
+    implementation: 'zygo',
+    variant: 'rules',
+    status: 'timed',
+    note: '',
+    check: { error: 1e-6, tolerance: 2e-5, output: 'y', against: 'float64' },
+    dispatches: 1,
+    flops: 1e6,
+    bytes: 1e5,
+    peakBytes: 1024,
+    lowerBoundBytes: 512,
+    compile: { seconds: 0.01, pipelines: 1, of: 1 },
+    firstRun: 2e-3,
+    hot: { wall, gpu, repeats: 10, discarded: 0, stop: 'settled', canaries: [1, 1] },
+    cold: { flushBytes: 2 ** 20, repeats: 1, gpu: around(2 * time) },
+    summary: { wall: summarize(wall), gpu: summarize(gpu), cold: summarize(around(2 * time)) },
+    series: null,
+    ...rest,
+  };
+}
+
+const UNTIMED = { hot: null, cold: null, summary: null } as const;
+
+function result(rows: Row[], given: Partial<BenchResult> = {}): BenchResult {
+  const peak = (value: number) => ({ value, how: 'a kernel', samples: [1], tried: [{ how: 'a kernel', value }] });
+  return {
+    format: 'zygo-bench',
+    version: 1,
+    suite: 'quick',
+    filter: null,
+    environment: {
+      zygo: '0.0.0',
+      commit: null,
+      date: '2026-01-01T00:00:00.000Z',
+      system: 'a system',
+      runtime: 'Node v0',
+      dawn: '0',
+      adapter: { vendor: 'v', architecture: 'a', device: 'd', description: 'An <adapter>', software: true },
+      features: [],
+      limits: { maxBufferSize: 1 },
+      subgroupSize: null,
+      flags: ['a flag'],
+    },
+    timer: { clock: 1e-7, roundTrip: 1e-4, wallQuantum: 1e-4, gpuQuantum: 1e-6, quantaPerSample: 100 },
+    rules: { minimum: 8, maximum: 60, precision: 0.01, seconds: 1, runLimit: 2 },
+    peaks: { copy: peak(1e9), fma: peak(1e10) },
+    canary: { baseline: 1e-3, tolerance: 0.1, calibration: [1e-3], outOfBand: 1, of: 10, discarded: 2 },
+    rows,
+    comparisons: [],
+    series: [],
+    training: [],
+    skipped: [{ what: 'a large kernel', why: 'it would take a year' }],
+    seconds: 12,
+    ...given,
+  };
+}
+
+test('a result comes back from its file as it was', () => {
+  const original = result([row('one'), row('two', { status: 'wrong', note: 'y is wrong', check: { error: null, tolerance: 1, output: 'y', against: 'float64' }, ...UNTIMED })]);
+  assert.deepEqual(parseResult(JSON.stringify(original), 'file'), original);
+});
+
+test('files that are none are named, with the place that is wrong', () => {
+  const refused = (text: string, sentence: RegExp): void => assert.throws(() => parseResult(text, 'x.json'), (error: Error) => error instanceof InputError && sentence.test(error.message));
+  refused('{', /^x\.json is no JSON/);
+  refused('null', /is no benchmark result/);
+  refused('{"format":"other"}', /is no benchmark result/);
+  refused('{"format":"zygo-bench","version":99}', /format version 99: expected 1/);
+  refused(JSON.stringify({ ...result([]), timer: { clock: -1 } }), /cannot be read at timer\.clock/);
+  refused(JSON.stringify({ ...result([]), rows: [{ ...row('one'), status: 'fine' }] }), /cannot be read at rows\.0\.status/);
+});
+
+test('verdicts follow from the whole interval', () => {
+  assert.equal(verdictOf({ ratio: 1.2, low: 1.1, high: 1.3 }, 0.05), 'slower');
+  assert.equal(verdictOf({ ratio: 0.8, low: 0.75, high: 0.85 }, 0.05), 'faster');
+  assert.equal(verdictOf({ ratio: 1, low: 0.98, high: 1.02 }, 0.05), 'same');
+  assert.equal(verdictOf({ ratio: 1.06, low: 1.02, high: 1.1 }, 0.05), 'ambiguous');
+  assert.equal(verdictOf({ ratio: 1.06, low: 1.02, high: 1.1 }, 0.01), 'slower');
+});
+
+test('rows of two files are faster, slower, the same, ambiguous, broken or repaired', () => {
+  const a = result([row('faster'), row('slower'), row('same'), row('noisy'), row('broken'), row('repaired', { status: 'wrong', ...UNTIMED }), row('gone')]);
+  const b = result(
+    [
+      row('faster', { time: 0.5e-3 }),
+      row('slower', { time: 1.3e-3 }),
+      row('same', { time: 1.001e-3 }),
+      row('noisy', { time: 1.05e-3, spread: 0.6 }),
+      row('broken', { status: 'wrong', note: 'y is wrong', ...UNTIMED }),
+      row('repaired'),
+      row('new'),
+    ],
+    { environment: { ...a.environment, dawn: '1' } },
+  );
+  const compared = compareResults(a, b, 0.05);
+  assert.deepEqual(Object.fromEntries(compared.rows.map(({ id, verdict }) => [id, verdict])), {
+    faster: 'faster',
+    slower: 'slower',
+    same: 'same',
+    noisy: 'ambiguous',
+    broken: 'broken',
+    repaired: 'repaired',
+  });
+  assert.deepEqual(compared.rows.filter(isRegression).map(({ id }) => id), ['slower', 'broken']);
+  assert.deepEqual([compared.onlyA, compared.onlyB], [['gone'], ['new']]);
+  assert.ok(compared.remarks.some((line) => line.includes('Dawn version differs')) && compared.remarks.some((line) => line.includes('software adapter')));
+  const text = comparedLines(compared, 0.05).join('\n');
+  assert.match(text, /1 faster, 1 slower, 1 same, 1 ambiguous, 1 broken, 1 repaired/);
+});
+
+/** One of everything that the report can show. */
+function everything(): BenchResult {
+  const series = [1, 2, 4].map((value) => row(`point ${value}`, { section: 'series', time: value * 1e-3, series: { name: 'a series', variable: 'n', value } }));
+  const rows = [
+    row('kernel'),
+    row('naive', { section: 'ladder', group: 'a ladder', variant: 'matmul=naive', time: 4e-3 }),
+    row('tile', { section: 'ladder', group: 'a ladder', variant: 'matmul=tile' }),
+    row('fused', { section: 'comparison', group: 'a rival' }),
+    row('separate', { section: 'comparison', group: 'a rival', implementation: 'zygo, separate kernels', time: 3e-3 }),
+    row('wrong one', { status: 'wrong', note: 'y is wrong, so there is no time', ...UNTIMED }),
+    row('step', { section: 'training' }),
+    ...series,
+  ];
+  return result(rows, {
+    comparisons: [{ group: 'a rival', above: 'separate', below: 'fused', clock: 'gpu', ratio: 3, low: 2.9, high: 3.1 }],
+    series: [{ name: 'a series', variable: 'n', clock: 'gpu', points: [[1, 1e-3], [2, 2e-3], [4, 4e-3]], exponent: 1, factor: 1e-3, standardError: 0.01 }],
+    training: [
+      {
+        row: 'step',
+        preset: 'tiny',
+        batch: 8,
+        imageSize: 64,
+        regions: 12,
+        parameters: 1000,
+        dispatches: 10,
+        commands: 11,
+        peakBytes: 2 ** 20,
+        lowerBoundBytes: 2 ** 19,
+        encodePerDispatch: [2e-6],
+        breakdown: [{ shader: 'matmul/matmul_tile', launches: 4, seconds: 1e-3, flops: 1, bytes: 1 }],
+      },
+    ],
+  });
+}
+
+test('the report shows every part, says software everywhere, and needs no network', () => {
+  const html = renderBenchReport(everything());
+  for (const part of ['Roofline', 'a ladder', 'a rival', 'a series', 'time ~ n^1.00', 'Training step of tiny', 'matmul/matmul_tile', 'it would take a year', 'y is wrong', 'An &lt;adapter&gt;']) {
+    assert.ok(html.includes(part), `the report must hold ${part}`);
+  }
+  const headings = html.match(/<h2>/g)?.length ?? 0;
+  assert.equal(html.match(/<h2>[^<]*<span class="badge">software adapter<\/span>/g)?.length, headings, 'each heading must carry the label');
+  const links = html.replaceAll('http://www.w3.org/', '').match(/https?:\/\/|<script|<link/g);
+  assert.equal(links, null);
+  assert.equal(renderBenchReport(everything()), html, 'the same result must give the same text');
+});
+
+test('the report of a GPU says nothing about software', () => {
+  const given = everything();
+  const { adapter } = given.environment;
+  const html = renderBenchReport({ ...given, environment: { ...given.environment, adapter: { ...adapter, software: false } } });
+  assert.ok(!html.toLowerCase().includes('software adapter'));
+});
+
+test('a wrong row has no time in the terminal either', () => {
+  const given = everything();
+  const [, line] = rowLines([given.rows[5]], given);
+  assert.match(line, /^- .*wrong .*wrong one.*y is wrong/);
+  assert.match(headLines(given).join('\n'), /SOFTWARE adapter/);
+  assert.match(endLines(given).join('\n'), /9 rows timed, 1 without a time.*out of band 1 times in 10.*2 samples/);
+});
+
+const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', 'bench', 'main.js');
+let folder = '';
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'zygo-bench-'));
+  await writeFile(join(folder, 'a.json'), JSON.stringify(result([row('one')])));
+  await writeFile(join(folder, 'slow.json'), JSON.stringify(result([row('one', { time: 2e-3 })])));
+  await writeFile(join(folder, 'other.json'), JSON.stringify(result([row('two')])));
+  await writeFile(join(folder, 'broken.json'), '{');
+});
+
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs the command in the folder. */
+function bench(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd: folder, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+test('compare ends with 0, with 1 on a regression, and with 2 for files that cannot be read', () => {
+  const same = bench('compare', 'a.json', 'a.json');
+  assert.equal(same.status, 0, same.stderr);
+  assert.match(same.stdout, /0 faster, 0 slower, 1 same/);
+  const slower = bench('compare', 'a.json', 'slow.json');
+  assert.equal(slower.status, 1);
+  assert.match(slower.stderr, /^1 of 1 rows are slower or broken in slow\.json\.\n$/);
+  for (const [files, sentence] of [
+    [['a.json', 'broken.json'], /^broken\.json is no JSON/],
+    [['missing.json', 'a.json'], /^missing\.json cannot be read \(ENOENT\)/],
+    [['a.json', 'other.json'], /have no row in common/],
+  ] as const) {
+    const { status, stderr } = bench('compare', ...files);
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, sentence);
+  }
+});
+
+test('options that cannot be used end with 2 and one sentence, before a device is opened', () => {
+  for (const [args, sentence] of [
+    [['--suite', 'all'], /^Option --suite is "all": expected one of quick, kernels, training, full\.\n$/],
+    [['--seconds', 'long'], /^Option --seconds is "long": expected a number from 0\.01\.\n$/],
+    [['--flush-mib', '-1'], /^Option --flush-mib is "-1": expected a whole number from 0 to 4096\.\n$/],
+    [['--json', join('nowhere', 'x.json')], /cannot be written: there is no folder nowhere\.\n$/],
+    [['--sweet', 'quick'], /^Unknown option '--sweet'.*expected what "npm run bench -- --help" lists\.\n$/],
+    [['compare', 'a.json'], /^Missing required argument 'B'/],
+  ] as const) {
+    const { status, stdout, stderr } = bench(...args);
+    assert.equal(status, 2, `${args.join(' ')}: ${stderr}`);
+    assert.equal(stdout, '');
+    assert.match(stderr, sentence);
+  }
+});
+
+test('the schema refuses nothing that a run can write', () => {
+  assert.ok(resultSchema.safeParse(everything()).success);
+});
