@@ -131,8 +131,9 @@ export class DeviceTimer {
     return { wall, gpu: ticks.length === 2 ? Math.max(0, Number(ticks[1] - ticks[0]) * NANOSECONDS) : null };
   }
 
-  /** Makes the buffer that is written between cold repeats. */
+  /** Makes the buffer that is written between cold repeats; none for 0 bytes. */
   async prepareFlush(bytes: number): Promise<void> {
+    if (bytes === 0) return;
     this.flushStep = this.engine.capture('cache flush', () => {
       const y = this.engine.empty([bytes / 4], 'f32', 'cache flush');
       fill(this.engine, y, 1);

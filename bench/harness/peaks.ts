@@ -11,6 +11,8 @@ const SAMPLES = 5;
 /** Seconds for each candidate. */
 const SECONDS = 4;
 const CHAINS = 8;
+/** After so many numbers the copied ones repeat: a prime, so that no two blocks are alike. */
+const PERIOD = 8191;
 
 /** One kernel that tries for the peak. */
 interface Candidate {
@@ -31,7 +33,9 @@ function copyCandidate(bytes: number, perThread: number): Candidate {
     how: `copy of ${bytes / 2 ** 20} MiB, ${perThread} vec4 per thread`,
     work: 2 * bytes,
     capture(engine) {
-      const x = engine.tensor(Float32Array.from({ length: bytes / 4 }, (_, at) => at % 8191), [bytes / 4]);
+      const values = new Float32Array(bytes / 4);
+      for (let index = 0; index < values.length; index++) values[index] = index % PERIOD;
+      const x = engine.tensor(values, [values.length]);
       return engine.capture('copy peak', () => {
         const y = engine.empty([bytes / 4]);
         engine.dispatch({ shader: 'bench/copy', constants: { PER_THREAD: perThread }, tensors: { x, y }, params: { count }, workgroups: gridFor(count, 64 * perThread) });
@@ -39,7 +43,7 @@ function copyCandidate(bytes: number, perThread: number): Candidate {
       });
     },
     async check(engine, y) {
-      const wrong = (await engine.read(y)).findIndex((value, at) => value !== at % 8191);
+      const wrong = (await engine.read(y)).findIndex((value, at) => value !== at % PERIOD);
       if (wrong >= 0) throw new DeviceError(`The copy that measures the bandwidth is wrong at element ${wrong}.`);
     },
   };
@@ -113,7 +117,7 @@ export async function measurePeaks(timer: DeviceTimer, quanta: Quanta, copyBytes
   // Enough threads to fill the largest GPU; a software adapter is full with few, and slow with many.
   const [threads, rounds] = software ? [4096, 256] : [1 << 19, 1024];
   return {
-    copy: await best(timer, quanta, [4, 16].map((perThread) => copyCandidate(copyBytes, perThread))),
+    copy: await best(timer, quanta, [1, 4, 16].map((perThread) => copyCandidate(copyBytes, perThread))),
     fma: await best(timer, quanta, ([1, 4] as const).map((width) => fmaCandidate(threads, rounds, width))),
   };
 }

@@ -45,11 +45,15 @@ interface Opened {
   readonly timer: DeviceTimer;
 }
 
-async function openTimer({ open, now, measure }: RunOptions): Promise<Opened> {
+async function openTimer({ open, now }: RunOptions): Promise<Opened> {
   const engine = await open();
-  const timer = await DeviceTimer.create(engine, now);
-  if (measure.flushBytes > 0) await timer.prepareFlush(measure.flushBytes);
-  return { engine, timer };
+  return { engine, timer: await DeviceTimer.create(engine, now) };
+}
+
+/** The options with buffers that the device allows. */
+function withinLimits(measure: MeasureOptions, { device }: Engine): MeasureOptions {
+  const limit = Math.floor(Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize) / 256) * 256;
+  return { ...measure, flushBytes: Math.min(measure.flushBytes, limit), copyBytes: Math.min(measure.copyBytes, limit) };
 }
 
 /** @throws {InputError} when the filter leaves nothing */
@@ -104,14 +108,16 @@ function fitsOf(rows: readonly Row[]): Series[] {
  * @throws {DeviceError} when no device can be opened any more
  */
 export async function runSuite(options: RunOptions): Promise<BenchResult> {
-  const { measure, now, listener, suite, filter } = options;
+  const { now, listener, suite, filter } = options;
   const start = now();
   let opened = await openTimer(options);
+  const measure = withinLimits(options.measure, opened.engine);
   // Before anything is measured: a filter that fits nothing should not cost a minute.
   planOf(options, opened.engine, ANY_PEAK, []);
   const environment = options.environment(opened.engine);
   const probed = await opened.timer.probe();
   const peaks = await measurePeaks(opened.timer, probed, measure.copyBytes);
+  await opened.timer.prepareFlush(measure.flushBytes);
   let canary = await Canary.create(opened.timer, probed);
   const calibration: number[] = [];
   for (let at = 0; at < CALIBRATION; at++) calibration.push(await canary.sample());
@@ -143,6 +149,7 @@ export async function runSuite(options: RunOptions): Promise<BenchResult> {
         listener.say(`${name}: ${error.message.split('\n')[0]} A new device is opened for the rest.`);
         opened.engine.destroy();
         opened = await openTimer(options);
+        await opened.timer.prepareFlush(measure.flushBytes);
         canary = await Canary.create(opened.timer, probed);
         compiled = new WeakSet();
         // The groups of the old plan would speak to the old engine.

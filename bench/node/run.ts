@@ -53,7 +53,7 @@ export async function runBench(options: BenchCommandOptions): Promise<void> {
       flushBytes: (options.flushMib ?? (software ? 64 : 256)) * MIB,
       coldSamples: software ? 3 : 9,
       runLimit,
-      copyBytes: (software ? 32 : 256) * MIB,
+      copyBytes: (software ? 32 : 128) * MIB,
     },
     open: () => device.open(),
     now: () => performance.now() / 1000,

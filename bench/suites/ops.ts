@@ -71,7 +71,8 @@ export interface AttentionSizes {
 
 /** Shifted-window attention on a square map. */
 export function attentionCase(model: string, { batch, size, heads, channels, windowSize, shift }: AttentionSizes): OpCase {
-  const images = distinct(batch, 2);
+  // The reference of a large map takes a second.
+  const images = distinct(batch, size > 16 ? 1 : 2);
   const sizes = { batch: images, height: size, width: size, heads, headDim: channels / heads, windowSize, shift };
   const base = input([images, size, size, 3 * channels], 91, { spread: 2 });
   return {

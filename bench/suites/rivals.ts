@@ -79,13 +79,13 @@ function blockReference(v: Readonly<Record<string, Float64Array>>, images: numbe
 }
 
 /** Outputs of a block that are compared; differences of all thirteen weights would take minutes. */
-const CHECKED = ['y', 'd/d x', 'd/d table', 'd/d qkvBias'];
+const CHECKED = ['y', 'd/d x', 'd/d table'];
 
 /** A whole Swin block at a stage's shape. */
 export function blockRivals(stage: Stage, batch: number): Group[] {
   const { model, size, channels, heads, windowSize, shift } = stage;
   const base = input([1, size, size, channels], 51);
-  const expected = repeated(batch, ['x'], byDifferences((values) => blockReference(values, 1, stage)));
+  const expected = repeated(batch, ['x'], byDifferences((values) => blockReference(values, 1, stage), false));
   const given: OpCase = {
     op: 'Swin block',
     shape: `[${batch}, ${size}, ${size}, ${channels}], window ${windowSize}, shift ${shift}, ${heads} heads`,
@@ -93,7 +93,7 @@ export function blockRivals(stage: Stage, batch: number): Group[] {
     inputs: () => ({ x: repeatedInput(base, batch), ...blockInputs(stage) }),
     forward: (engine, tensors) => block(engine, tensors, stage, windowAttention),
     expected: (doubles, wanted) => expected(doubles, (output) => CHECKED.includes(output) && wanted(output)),
-    against: `float64 reference of ${CHECKED.join(', ')}; gradients by central differences`,
+    against: `float64 reference of ${CHECKED.join(', ')}; gradients by central differences along a random direction`,
     period: base.data.length,
   };
   return rivals('Swin block', given, (engine, tensors) => block(engine, tensors, stage, composedWindowAttention));
