@@ -14,11 +14,3 @@ export const WRONG_VALUES: Readonly<Record<string, string>> = {
   'attention/window_attention_direct': DIVISION,
   'attention/window_attention_backward_direct': DIVISION,
 };
-
-/**
- * Kernels that read workgroup memory before they write it and throw away what they make of it, with the place. A test
- * fails for a kernel in this list that does not.
- */
-export const UNWRITTEN_READS: Readonly<Record<string, string>> = {
-  'sinkhorn/sinkhorn': 'after the last iteration, the residual of slots that have no problem',
-};

@@ -8,7 +8,7 @@ import { placed } from './place.js';
 import type { Launch } from './record.js';
 
 /** How complaints of workgroup memory that holds nothing yet begin. (WebGPU clears it; on software adapters we switch that off.) */
-export const UNWRITTEN = 'workgroup memory is read before it is written';
+const UNWRITTEN = 'workgroup memory is read before it is written';
 
 /** What an interpreted launch showed. */
 export interface Interpretation {

@@ -5,8 +5,7 @@ import { openTestEngine } from '../helpers.js';
 import { shaderSources } from '../../src/shaders.generated.js';
 import { RACE_CASES } from './cases.js';
 import { examine } from './compare.js';
-import { UNWRITTEN_READS, WRONG_VALUES } from './exceptions.js';
-import { UNWRITTEN } from './interpret.js';
+import { WRONG_VALUES } from './exceptions.js';
 import { BARRIER } from './place.js';
 import { launchesOf, type Launch } from './record.js';
 
@@ -46,16 +45,12 @@ export function testRaces(folder: string): void {
       const list = launches.get(shader) ?? [];
       assert.notEqual(list.length, 0, `no case launches ${shader}`);
       const wrong: string[] = [];
-      const unwritten: string[] = [];
       for (const launch of list) {
         const { races, values } = examine(launch);
-        const excused = shader in UNWRITTEN_READS ? races.filter((race) => race.startsWith(UNWRITTEN)) : [];
-        assert.deepEqual(races.filter((race) => !excused.includes(race)), [], launch.name);
-        unwritten.push(...excused);
+        assert.deepEqual(races, [], launch.name);
         if (!(shader in WRONG_VALUES)) assert.deepEqual(values, [], launch.name);
         wrong.push(...values);
       }
-      if (shader in UNWRITTEN_READS) assert.notDeepEqual(unwritten, [], `${shader} reads nothing unwritten: take it off the list of exceptions`);
       if (shader in WRONG_VALUES) assert.notDeepEqual(wrong, [], `${shader} comes out right: take it off the list of exceptions`);
     });
 
