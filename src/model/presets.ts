@@ -202,7 +202,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     groupSize: 8,
     faceSize: 80,
     full: { faces: 3840, identities: 240, testFaces: 960, testIdentities: 60, batch: 32, steps: 500, globalOnlySteps: 300, supervisedSteps: 500 },
-    demo: { faces: 1200, identities: 75, testFaces: 480, testIdentities: 30, batch: 32, steps: 100, globalOnlySteps: 40, supervisedSteps: 0 },
+    demo: { faces: 1200, identities: 75, testFaces: 480, testIdentities: 30, batch: 32, steps: 160, globalOnlySteps: 60, supervisedSteps: 0 },
   },
   /** For a laptop's GPU. */
   small: {
