@@ -54,6 +54,7 @@ export class DeviceTimer implements Timer<Replay> {
   private constructor(
     private readonly engine: Engine,
     private readonly marker: Replay,
+    private readonly markerStep: CapturedStep<unknown>,
     private readonly now: () => number,
   ) {
     const { device } = engine;
@@ -77,7 +78,7 @@ export class DeviceTimer implements Timer<Replay> {
         return y;
       })
       .prepare();
-    const timer = new DeviceTimer(engine, new Replay(engine, step, 'marker'), now);
+    const timer = new DeviceTimer(engine, new Replay(engine, step, 'marker'), step, now);
     timer.quantum = await timer.probe();
     return timer;
   }
@@ -160,5 +161,6 @@ export class DeviceTimer implements Timer<Replay> {
     this.resolved?.destroy();
     this.staging?.destroy();
     this.marker.destroy();
+    this.markerStep.destroy();
   }
 }
