@@ -17,4 +17,8 @@ export interface FullBudgetResult {
   readonly alwaysPositive: number;
 }
 
-export const FULL_BUDGET_RESULTS: readonly FullBudgetResult[] = [];
+export const FULL_BUDGET_RESULTS: readonly FullBudgetResult[] = [
+  { preset: 'tiny', statistics: 'bp4d', seed: 1, adapter: 'SwiftShader driver 5.0.0', date: '2026-11-23', wallSeconds: 2554, model: 0.6659, randomInit: 0.6025, alwaysPositive: 0.4725 },
+  { preset: 'tiny', statistics: 'bp4d', seed: 2, adapter: 'SwiftShader driver 5.0.0', date: '2026-11-23', wallSeconds: 1958, model: 0.6650, randomInit: 0.5967, alwaysPositive: 0.4845 },
+  { preset: 'tiny', statistics: 'bp4d', seed: 3, adapter: 'SwiftShader driver 5.0.0', date: '2026-11-23', wallSeconds: 2144, model: 0.6698, randomInit: 0.5989, alwaysPositive: 0.4727 },
+];
