@@ -33,7 +33,7 @@ export const METHOD_TEXTS: Readonly<Record<Method, MethodText>> = {
   supervised: {
     name: 'Supervised',
     short: 'Superv.',
-    meaning: 'the same network trained on all labels of the training faces: about the best to hope for',
+    meaning: 'the same network trained on all labels: about the best to hope for',
   },
 };
 
