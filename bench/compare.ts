@@ -12,7 +12,7 @@
  */
 import { threeDigits } from './format.js';
 import type { BenchResult, Row } from './harness/schema.js';
-import { ratioOfMedians, type Ratio } from './harness/statistics.js';
+import { ratioOfMedians, type Ratio } from '../src/timing/statistics.js';
 import { columns } from './table.js';
 
 export type Verdict = 'faster' | 'slower' | 'same' | 'ambiguous' | 'broken' | 'repaired' | 'untimed';

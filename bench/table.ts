@@ -2,7 +2,7 @@
 import { adapterLine, ratesOf, timeOf } from './figures.js';
 import { formatRate, formatSeconds, formatShare, threeDigits } from './format.js';
 import type { BenchResult, Comparison, Row, TrainingFigures } from './harness/schema.js';
-import { median } from './harness/statistics.js';
+import { median } from '../src/timing/statistics.js';
 
 /** Rows of cells in columns; the first row is the head. */
 export function columns(rows: readonly (readonly string[])[]): string[] {

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { compareResults, comparedLines, isRegression, verdictOf } from '../bench/compare.js';
 import { parseResult, resultSchema, type BenchResult, type Row } from '../bench/harness/schema.js';
-import { summarize } from '../bench/harness/statistics.js';
+import { summarize } from '../src/timing/statistics.js';
 import { renderBenchReport } from '../bench/report/page.js';
 import { endLines, headLines, rowLines } from '../bench/table.js';
 import { InputError } from '../src/engine/errors.js';

@@ -9,8 +9,8 @@ import {
   keptBetween,
   sampleInTurns,
   type StopRule,
-  type Timing,
 } from '../bench/harness/sampler.js';
+import type { Timing } from '../src/timing/device-timer.js';
 
 /** A device whose repeats cost a fixed time, read from a clock with a coarse step. */
 function device(costs: { wall: number; gpu: number | null }, step = 0) {

@@ -1,8 +1,8 @@
 /** The benchmark's statistics on samples with known answers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { probeClock, probeRoundTrip, smallestStep } from '../bench/harness/clock.js';
-import { fitPowerLaw, median, quantile, ratioOfMedians, relativeNotch, summarize } from '../bench/harness/statistics.js';
+import { probeClock, probeRoundTrip, smallestStep } from '../src/timing/clock.js';
+import { fitPowerLaw, median, quantile, ratioOfMedians, relativeNotch, summarize } from '../src/timing/statistics.js';
 
 const close = (actual: number, expected: number, what: string): void =>
   assert.ok(Math.abs(actual - expected) <= 1e-9 * Math.max(1, Math.abs(expected)), `${what}: ${actual}, expected ${expected}`);

@@ -15,7 +15,6 @@ import {
   hashOfShaders,
   lookupOf,
   measure,
-  summary,
   type CandidateTime,
   type Timer,
   type TuningEnvironment,
@@ -41,11 +40,6 @@ test('a wrong variant never wins, and a wrong rule loses to one that is right', 
   assert.equal(decide([wrong('a'), wrong('b')], 'a'), 'a');
   assert.equal(gainOf([timed('a', 100, 1), timed('b', 50, 1)], 'a', 'b'), 2);
   assert.equal(gainOf([wrong('a'), timed('b', 50, 1)], 'a', 'b'), null);
-});
-
-test('medians and quartiles are interpolated', () => {
-  assert.deepEqual(summary([4, 1, 3, 2]), { median: 2.5, quartiles: [1.75, 3.25] });
-  assert.deepEqual(summary([7]), { median: 7, quartiles: [7, 7] });
 });
 
 /** Takes what `costs` say, nanoseconds per run, and writes down what it was asked. */

@@ -8,7 +8,8 @@ import { VARIANT_FAMILIES } from '../src/kernels/variants.js';
 import { findNodeGpu } from '../src/platform/node/gpu.js';
 import { shaderSources } from '../src/shaders.generated.js';
 import { makeCandidates } from '../src/tuning/candidates.js';
-import { DeviceTimer, Replay, traceProblems, tuneStep, TUNED_FAMILIES, type Timer, type TracedProblem, type TuneOptions } from '../src/tuning/index.js';
+import { Replay } from '../src/timing/replay.js';
+import { deviceClock, traceProblems, tuneStep, TUNED_FAMILIES, type DeviceClock, type TracedProblem, type TuneOptions } from '../src/tuning/index.js';
 import { workloadOf } from '../src/tuning/workloads/index.js';
 import { openTestEngine, randomValues, withEngine } from './helpers.js';
 
@@ -24,7 +25,7 @@ async function openWith(shaders: ShaderSources): Promise<Engine> {
 /** Says what `costs` say, by variant; counts how often it is asked. */
 function clockOf(costs: Record<string, number>) {
   const asked: string[] = [];
-  const timerOf = (): Promise<Timer<Replay> & { destroy(): void }> =>
+  const timerOf = (): Promise<DeviceClock> =>
     Promise.resolve({
       quantum: 1,
       clock: 'gpu',
@@ -165,7 +166,7 @@ test('a wrong variant gets no time, one that does not compile is named, and the 
 
 test('the device itself can be the clock', () =>
   withEngine(async (engine) => {
-    const timer = await DeviceTimer.create(engine);
+    const timer = await deviceClock(engine);
     const a = engine.tensor(randomValues(64, 2), [8, 8]);
     const y = engine.empty([8, 8]);
     const step = await engine.capture('product', () => launchProduct(engine, { a, b: a, y, m: 8, n: 8, k: 8 })).prepare();

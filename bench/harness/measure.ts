@@ -1,14 +1,14 @@
 /** Measures groups of subjects: check first, then compile, first run, hot and cold times, all of them in turns. */
 import { ZygoError } from '../../src/engine/index.js';
 import { relativeError } from '../../src/verify/compare.js';
-import type { DeviceTimer } from './device-timer.js';
 import type { MeasureOptions } from './options.js';
 import type { Canary } from './peaks.js';
 import { secondsOf } from './peaks.js';
-import { Replay } from './replay.js';
-import { growRepeats, isLongEnough, QUANTA_PER_SAMPLE, sampleInTurns, type CanaryBand, type Growth, type Quanta } from './sampler.js';
+import { Replay } from '../../src/timing/replay.js';
+import { growRepeats, isLongEnough, QUANTA_PER_SAMPLE, sampleInTurns, type CanaryBand, type Growth } from './sampler.js';
 import type { Comparison, Row } from './schema.js';
-import { ratioOfMedians, summarize } from './statistics.js';
+import { ratioOfMedians, summarize } from '../../src/timing/statistics.js';
+import type { DeviceTimer, Quanta } from '../../src/timing/device-timer.js';
 import { rowId, type Group, type Prepared, type Subject } from './subject.js';
 
 /** Everything that measuring needs besides the groups. */

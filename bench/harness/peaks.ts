@@ -1,10 +1,10 @@
 /** What the device can do at best, measured by a copy and by multiply-adds in registers; and the canary. */
 import { DeviceError, gridFor, type CapturedStep, type Engine, type Tensor } from '../../src/engine/index.js';
-import type { DeviceTimer } from './device-timer.js';
-import { Replay } from './replay.js';
-import { growRepeats, isLongEnough, type Quanta, type Timing } from './sampler.js';
+import type { DeviceTimer, Quanta, Timing } from '../../src/timing/device-timer.js';
+import { Replay } from '../../src/timing/replay.js';
+import { growRepeats, isLongEnough } from './sampler.js';
 import type { Peak } from './schema.js';
-import { median } from './statistics.js';
+import { median } from '../../src/timing/statistics.js';
 
 /** Samples of each candidate. */
 const SAMPLES = 5;

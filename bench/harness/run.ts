@@ -3,13 +3,13 @@ import { DeviceError, InputError, type Engine } from '../../src/engine/index.js'
 import { ASSUMED_SHARE, type SuiteContext } from '../suites/context.js';
 import { groupsOf } from '../suites/index.js';
 import type { SuiteName } from '../suites/names.js';
-import { DeviceTimer } from './device-timer.js';
+import { DeviceTimer } from '../../src/timing/device-timer.js';
 import { measureGroup, type Bench } from './measure.js';
 import type { MeasureOptions } from './options.js';
 import { Canary, measurePeaks } from './peaks.js';
 import { canaryBand, isOutOfBand, QUANTA_PER_SAMPLE } from './sampler.js';
 import { FORMAT_VERSION, type BenchResult, type Comparison, type Row, type Series, type TrainingFigures } from './schema.js';
-import { fitPowerLaw } from './statistics.js';
+import { fitPowerLaw } from '../../src/timing/statistics.js';
 import type { Group } from './subject.js';
 
 export interface RunOptions {

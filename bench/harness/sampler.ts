@@ -3,19 +3,8 @@
  * runs between them, and sampling stops when the medians are known, or says why it gave up. Knows no device: times come
  * from functions, so that tests can bring a clock of their own.
  */
-import { relativeNotch, summarize } from './statistics.js';
-
-/** Seconds of one sample, all its repeats together. `gpu` is null where the device has no timestamps. */
-export interface Timing {
-  readonly wall: number;
-  readonly gpu: number | null;
-}
-
-/** Smallest step of each timer in seconds. */
-export interface Quanta {
-  readonly wall: number;
-  readonly gpu: number | null;
-}
+import type { Quanta, Timing } from '../../src/timing/device-timer.js';
+import { relativeNotch, summarize } from '../../src/timing/statistics.js';
 
 /** A sample is at least this many steps of its timer long: its rounding is below 1 %. */
 export const QUANTA_PER_SAMPLE = 100;

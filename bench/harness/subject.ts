@@ -1,8 +1,8 @@
 /** What the suites hand to the harness. */
 import type { CapturedStep, Engine } from '../../src/engine/index.js';
 import type { Expected } from '../../src/verify/index.js';
-import type { DeviceTimer } from './device-timer.js';
-import type { Replay } from './replay.js';
+import type { DeviceTimer } from '../../src/timing/device-timer.js';
+import type { Replay } from '../../src/timing/replay.js';
 import type { Row } from './schema.js';
 
 /** How a row is called. */

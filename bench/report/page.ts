@@ -4,7 +4,7 @@ import { STYLE } from '../../src/report/style.js';
 import { adapterLine, ratesOf, timeOf } from '../figures.js';
 import { formatRate, formatSeconds, formatShare, threeDigits } from '../format.js';
 import type { BenchResult, Row } from '../harness/schema.js';
-import { median } from '../harness/statistics.js';
+import { median } from '../../src/timing/statistics.js';
 import { errorText, ratioText, rowName } from '../table.js';
 import { barChart, COLORS, growthChart, rooflineChart, type RooflineSeries } from './charts.js';
 

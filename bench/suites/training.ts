@@ -10,10 +10,10 @@ import { PRESETS, type Preset } from '../../src/model/presets.js';
 import { SslModel, sslSpecs } from '../../src/model/ssl-model.js';
 import { captureTrainingStep, type StepOutputs } from '../../src/model/training-step.js';
 import { randomValues } from '../../src/verify/values.js';
-import type { DeviceTimer } from '../harness/device-timer.js';
-import type { Replay } from '../harness/replay.js';
+import type { DeviceTimer } from '../../src/timing/device-timer.js';
+import type { Replay } from '../../src/timing/replay.js';
 import type { Row, TrainingFigures } from '../harness/schema.js';
-import { median } from '../harness/statistics.js';
+import { median } from '../../src/timing/statistics.js';
 import { rowId, type Group, type Prepared, type RowName } from '../harness/subject.js';
 import { ASSUMED_SHARE, largestThatFits, stagesOf, type SuiteContext } from './context.js';
 

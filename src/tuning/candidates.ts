@@ -2,7 +2,7 @@
 import type { CapturedStep, Engine, Tensor, TypedArray } from '../engine/index.js';
 import { VARIANT_FAMILIES } from '../kernels/variants.js';
 import { relativeError } from '../verify/compare.js';
-import { Replay } from './device-timer.js';
+import { Replay } from '../timing/replay.js';
 import type { TracedProblem } from './trace.js';
 import { workloadOf, type Workload } from './workloads/index.js';
 

@@ -4,20 +4,6 @@ import type { CandidateTime } from './record.js';
 /** A winner has to be this much faster than the rule's variant: less is not worth another kernel. */
 export const LEAST_GAIN = 1.03;
 
-/** Linearly interpolated quantile of sorted numbers. */
-function quantile(sorted: readonly number[], share: number): number {
-  const place = (sorted.length - 1) * share;
-  const below = Math.floor(place);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
-}
-
-/** Median and quartiles of at least one number. */
-export function summary(samples: readonly number[]): { readonly median: number; readonly quartiles: [number, number] } {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return { median: quantile(sorted, 0.5), quartiles: [quantile(sorted, 0.25), quantile(sorted, 0.75)] };
-}
-
 /**
  * The variant to use: the fastest one, if it beats the rule's by more than the noise, and the rule's otherwise. More
  * than the noise means that the middle halves of their samples do not touch and that the medians differ by 3 %.

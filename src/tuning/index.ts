@@ -1,7 +1,7 @@
 /** Kernel variants measured on a device, per problem, and remembered. */
 export { choicesOf, countChoices, currentRecords, lookupOf, tunedChoicesSchema, type TunedChoices } from './choices.js';
-export { decide, gainOf, LEAST_GAIN, summary } from './decide.js';
-export { DeviceTimer, Replay } from './device-timer.js';
+export { decide, gainOf, LEAST_GAIN } from './decide.js';
+export { deviceClock, type DeviceClock } from './device-clock.js';
 export { hashOf, hashOfShaders } from './hash.js';
 export { measure, type Samples, type Timer } from './measure.js';
 export { capturePresetSteps } from './preset.js';

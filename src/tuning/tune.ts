@@ -1,8 +1,10 @@
 /** Measures the choices of a piece of work on a device and keeps the winners. */
 import { DeviceError, type Engine } from '../engine/index.js';
+import type { Replay } from '../timing/replay.js';
+import { summarize } from '../timing/statistics.js';
 import { CandidateFailure, makeCandidates, type Candidate } from './candidates.js';
-import { decide, summary } from './decide.js';
-import { DeviceTimer, type Replay } from './device-timer.js';
+import { decide } from './decide.js';
+import { deviceClock, type DeviceClock } from './device-clock.js';
 import { hashOfShaders } from './hash.js';
 import { measure, type Samples, type Timer } from './measure.js';
 import { recordKey, type CandidateTime, type TuningRecord } from './record.js';
@@ -20,7 +22,7 @@ export interface TuneOptions {
   /** Leaves problems out. */
   readonly wanted?: (problem: TracedProblem) => boolean;
   /** Something to time with in place of the device's clock, for tests. */
-  readonly timerOf?: (engine: Engine) => Promise<Timer<Replay> & { destroy(): void }>;
+  readonly timerOf?: (engine: Engine) => Promise<DeviceClock>;
   /** A problem was measured, or turned out to have nothing to choose (null). */
   readonly onProblem?: (problem: TracedProblem, record: TuningRecord | null, done: number, total: number) => void;
   /** Stops between two problems; what was measured is kept. */
@@ -46,8 +48,8 @@ function timesOf(list: readonly Candidate[], samples: ReadonlyMap<string, Sample
     if (!taken || taken.nanoseconds.length === 0) {
       return { variant, nanoseconds: null, spread: null, n: 0, repeats: taken?.repeats ?? 0, error, note: note || (taken?.note ?? '') };
     }
-    const { median, quartiles } = summary(taken.nanoseconds);
-    return { variant, nanoseconds: median, spread: quartiles, n: taken.nanoseconds.length, repeats: taken.repeats, error, note: note || taken.note };
+    const { median, q1, q3 } = summarize(taken.nanoseconds);
+    return { variant, nanoseconds: median, spread: [q1, q3], n: taken.nanoseconds.length, repeats: taken.repeats, error, note: note || taken.note };
   });
 }
 
@@ -78,7 +80,7 @@ async function race(
 /** One engine at a time, replaced when it is broken. */
 class Bench {
   private engine: Engine | null = null;
-  private timer: (Timer<Replay> & { destroy(): void }) | null = null;
+  private timer: DeviceClock | null = null;
   /** Winners so far, in force on every engine. */
   readonly winners = new Map<string, string>();
 
@@ -94,7 +96,7 @@ class Bench {
 
   async clock(): Promise<Timer<Replay>> {
     const engine = await this.device();
-    this.timer ??= await (this.options.timerOf ?? DeviceTimer.create)(engine);
+    this.timer ??= await (this.options.timerOf ?? deviceClock)(engine);
     return this.timer;
   }
 

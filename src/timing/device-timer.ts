@@ -1,14 +1,26 @@
 /**
  * Times work on a device, by the wall clock and by GPU timestamps at once. A timestamp is taken at the end of a pass:
  * there all work before it is done, while drivers may write one for the beginning of a pass ahead of earlier work. Time
- * is therefore what passes between the ends of two passes, with one launch of bench/marker in it.
+ * is therefore what passes between the ends of two passes. A pass needs a launch in it, the marker: drivers may drop or
+ * reorder an empty one.
  */
-import { type CapturedStep, type Engine, type Tensor } from '../../src/engine/index.js';
-import { encode } from '../../src/engine/encode.js';
-import { fill } from '../../src/kernels/elementwise/index.js';
+import { type CapturedStep, type Engine, type Tensor } from '../engine/index.js';
+import { encode } from '../engine/encode.js';
+import { fill } from '../kernels/elementwise/index.js';
 import { probeClock, probeRoundTrip, smallestStep } from './clock.js';
 import { Replay } from './replay.js';
-import type { Quanta, Timing } from './sampler.js';
+
+/** Seconds of one sample, all its repeats together. `gpu` is null where the device has no timestamps. */
+export interface Timing {
+  readonly wall: number;
+  readonly gpu: number | null;
+}
+
+/** Smallest step of each timer in seconds; `gpu` is null where there are no timestamps or all of them were equal. */
+export interface Quanta {
+  readonly wall: number;
+  readonly gpu: number | null;
+}
 
 /** Queries of the set: WebGPU allows 4096. */
 const MAX_QUERIES = 4096;
@@ -41,10 +53,10 @@ export class DeviceTimer {
   }
 
   /** @param now the wall clock in seconds */
-  static async create(engine: Engine, now: () => number): Promise<DeviceTimer> {
+  static async create(engine: Engine, now: () => number = () => performance.now() / 1000): Promise<DeviceTimer> {
     const step = engine.capture('marker', () => {
       const y = engine.empty([4]);
-      engine.dispatch({ shader: 'bench/marker', tensors: { y }, workgroups: [1] });
+      fill(engine, y, 1);
       return y;
     });
     await step.prepare();

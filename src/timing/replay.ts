@@ -1,6 +1,6 @@
-/** A captured step's commands in a form that a command encoder of the harness's own can repeat. */
-import type { CapturedStep, Engine } from '../../src/engine/index.js';
-import { encode, makeReady, type ReadyCommand } from '../../src/engine/encode.js';
+/** A captured step's commands in a form that any command encoder can repeat. */
+import type { CapturedStep, Engine } from '../engine/index.js';
+import { encode, makeReady, type ReadyCommand } from '../engine/encode.js';
 
 const UNIFORM_ALIGNMENT = 256;
 
@@ -15,10 +15,15 @@ export class Replay {
   private readonly blockRepeats: number;
   private readonly uniforms: GPUBuffer | null;
 
-  constructor({ device }: Engine, { commands }: CapturedStep<unknown>) {
+  constructor(
+    { device }: Engine,
+    { commands, name }: CapturedStep<unknown>,
+    /** What is replayed, for messages and tests. */
+    readonly label: string = name,
+  ) {
     const blocks = commands.map((command) => (command.kind === 'dispatch' ? command.uniform : null));
     this.uniforms = blocks.some((block) => block)
-      ? device.createBuffer({ size: blocks.length * UNIFORM_ALIGNMENT, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, label: 'bench parameters' })
+      ? device.createBuffer({ size: blocks.length * UNIFORM_ALIGNMENT, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, label: `${label} parameters` })
       : null;
     this.ready = commands.map((command, index) => {
       const block = blocks[index];
