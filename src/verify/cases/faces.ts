@@ -21,6 +21,9 @@ const ONE_CODE = 1.5 / 255;
 /** Pixels from a silhouette within which coverage is not decided. */
 const MARGIN = 0.75;
 
+/** 0 for a difference of one code of 8 bits. */
+const beyondRounding = (codes: number): number => (Math.abs(codes) <= 1 ? 0 : codes);
+
 /** One person three times: with grain, and without on two backgrounds. */
 function frames(): Frame[] {
   const frame: Frame = { ...plainFrame(), fill: 0.7, yaw: 0.2, noise: 0.02, noiseSeed: 12345 };
@@ -108,7 +111,8 @@ export function faceCases(mesh: CanonicalMesh): VerifyCase[] {
           const given = frames();
           const { images } = await renderer.render(given.length, (i) => ({ identity: makeIdentity(14), frame: given[i] }));
           const image = Float32Array.from(images);
-          const difference = image.slice(bytes, 2 * bytes).map((value, at) => value - image[2 * bytes + at]);
+          // The two heads lie at different places of the atlas, so interpolated colours may be rounded differently.
+          const difference = image.slice(bytes, 2 * bytes).map((value, at) => beyondRounding(value - image[2 * bytes + at]));
           return { background: image, 'what shows through the head': difference };
         } finally {
           renderer.destroy();
