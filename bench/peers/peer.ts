@@ -1,0 +1,119 @@
+/**
+ * What a library must offer to be measured beside Zygo. The same code runs in Node and in Chrome: a peer takes its
+ * device from `navigator.gpu`, which in Node bench/node/peer-environment.ts provides.
+ */
+import type { Input } from '../../src/verify/values.js';
+import type { ClassifierConfig } from '../../src/model/classifier/index.js';
+import type { PeerName } from './names.js';
+
+/** Ops of one output "y", as bench/suites/ops.ts and bench/suites/sinkhorn.ts define them. */
+export const PEER_OPS = ['matmul', 'linear', 'layerNorm', 'softmax', 'windowAttention', 'sinkhorn'] as const;
+
+export type PeerOp = (typeof PEER_OPS)[number];
+
+/**
+ * One op on fixed inputs, float32, row-major:
+ * - matmul: a [m, k], b [k, n]
+ * - linear: x [tokens, k], weight [n, k], bias [n]; y = gelu(x Wᵀ + bias), exact GELU
+ * - layerNorm: x [rows, columns], weight and bias [columns], ε 1e-5
+ * - softmax: x [rows, columns]
+ * - windowAttention: qkv [B, S, S, 3C], table [(2w − 1)², heads]; settings heads, windowSize, shift (S a multiple of w)
+ * - sinkhorn: cost [P, n, n], a and b [P, n]; settings epsilon, iterations; y is the plan (f first, from f = g = 0)
+ */
+export interface OpTask {
+  readonly kind: 'op';
+  readonly op: PeerOp;
+  readonly inputs: Readonly<Record<string, Input>>;
+  readonly settings: Readonly<Record<string, number>>;
+  /** dL/d y when the pass includes the backward one; null for the forward pass alone. */
+  readonly dy: Float32Array<ArrayBuffer> | null;
+}
+
+/** Adam's numbers; weight decay makes it AdamW. */
+export interface AdamSettings {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+}
+
+/** One optimiser step over a flat array of parameters with gradients, both moments given; step counts from 1. */
+export interface AdamwTask {
+  readonly kind: 'adamw';
+  readonly params: Float32Array<ArrayBuffer>;
+  readonly gradients: Float32Array<ArrayBuffer>;
+  readonly m: Float32Array<ArrayBuffer>;
+  readonly v: Float32Array<ArrayBuffer>;
+  readonly step: number;
+  readonly settings: AdamSettings;
+}
+
+/**
+ * A training step of src/model/classifier: forward, loss = mean over all scores of softplus(s) − target · s (binary
+ * cross-entropy with logits), backward, Adam. State (parameters, moments, step number) stays on the device.
+ */
+export interface StepTask {
+  readonly kind: 'step';
+  readonly network: ClassifierConfig;
+  /** [B, H, W, 3], H and W equal and a multiple of patchSize; every map is a multiple of the window. */
+  readonly image: Input;
+  /** [B, numClasses], 0 or 1. */
+  readonly targets: Input;
+  /** Named, shaped and ordered as `classifierSpecs` has them. */
+  readonly parameters: Readonly<Record<string, Input>>;
+  readonly settings: AdamSettings;
+}
+
+export type PeerTask = OpTask | AdamwTask | StepTask;
+
+/** Work whose inputs lie on the device. */
+export interface PeerRun {
+  /**
+   * Submits one repeat (all of it: lazy libraries must launch here) and gives the outputs of the repeat before back.
+   * Does not wait for the device and reads nothing.
+   */
+  run(): void | Promise<void>;
+  /** Waits until everything that was submitted is done; reads nothing. */
+  finish(): Promise<void>;
+  /**
+   * Reads the outputs of the last repeat by name. Ops: "y" and "d/d <input>". adamw: "parameters", "m", "v".
+   * Training step: "loss" (of the parameters before the step) and "m" (the first moments of all parameters, in order).
+   */
+  read(): Promise<Record<string, ArrayLike<number>>>;
+  /** Gives everything back. */
+  destroy(): void;
+}
+
+/** A library. */
+export interface Peer {
+  readonly name: PeerName;
+  readonly version: string;
+  /** How it is used here, in words for the report: what its documentation advises. */
+  readonly usage: string;
+  /** The device that it computes on. */
+  readonly device: GPUDevice;
+  /**
+   * Uploads the inputs and builds what will be repeated. Compiling may be left to the first run.
+   * @throws {PeerGap} when the library cannot do it, with the reason
+   */
+  prepare(task: PeerTask): Promise<PeerRun>;
+  destroy(): void;
+}
+
+/** Something that a library cannot do; the message is the reason that the report shows. */
+export class PeerGap extends Error {
+  override readonly name = 'PeerGap';
+}
+
+/** A library that could not be loaded, or was left out. */
+export interface MissingPeer {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** What loading gave. */
+export interface PeerSet {
+  readonly peers: readonly Peer[];
+  readonly missing: readonly MissingPeer[];
+}
