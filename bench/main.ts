@@ -14,12 +14,14 @@ const EXAMPLES = `
 Every row is compared with a float64 reference first; a wrong kernel gets no time. Times are medians with their
 interquartile range; docs/benchmark.md says how to read them.
 
-Exit codes: 0 done, 1 a kernel was wrong, or compare found a regression, 2 something given cannot be used.
+Exit codes: 0 done, 1 a kernel was wrong, the run ended early, or compare found a regression, 2 something given cannot
+be used.
 
 Examples:
   npm run bench                                             the quick suite
   npm run bench -- --suite kernels --filter windowAttention
   npm run bench -- --suite full --json new.json --report new.html
+  npm run bench -- --chrome --json chrome.json
   npm run bench -- compare old.json new.json`;
 
 /** Reads a number such as 0.5. */
@@ -29,6 +31,12 @@ function numberAbove(option: string, least: number): (text: string) => number {
     if (value >= least && Number.isFinite(value)) return value;
     throw new InputError(`Option ${option} is "${text}": expected a number from ${least}.`);
   };
+}
+
+/** Reads a further switch for Chrome's command line. */
+function chromeSwitch(text: string, before: readonly string[]): readonly string[] {
+  if (/^--[a-z]/.test(text)) return [...before, text];
+  throw new InputError(`Option --chrome-switch is "${text}": expected a switch such as --chrome-switch=--enable-webgpu-developer-features.`);
 }
 
 async function load(file: string): Promise<BenchResult> {
@@ -79,6 +87,8 @@ function makeCommand(): Command {
     .option('--flush-mib <number>', 'MiB written to flush the caches before cold runs; 0 leaves cold times out', wholeNumber('--flush-mib', 0, 4096))
     .option('--run-limit <seconds>', 'what may take longer in one run is scaled down or left out, in words', numberAbove('--run-limit', 0.01), 2)
     .option('--without-robustness', "leave Dawn's bounds checks out of the kernels", false)
+    .option('--chrome', 'run in headless Chrome: CHROME_PATH, an installed one, Playwright\'s, or the bundled one', false)
+    .option('--chrome-switch <switch>', 'one more switch for Chrome, such as --enable-webgpu-developer-features; may be repeated', chromeSwitch, [])
     .addOption(adapterOption())
     .addOption(verboseOption())
     .addHelpText('after', EXAMPLES)

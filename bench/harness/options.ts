@@ -1,4 +1,5 @@
-/** How a run measures; the command line fills it, tests make their own. */
+/** How a run measures: what a person asks for, and what follows from it on a device. Tests make their own. */
+import type { SuiteName } from '../suites/names.js';
 import type { StopRule } from './sampler.js';
 
 export interface MeasureOptions {
@@ -11,4 +12,35 @@ export interface MeasureOptions {
   readonly runLimit: number;
   /** Bytes of each buffer of the copy that measures the bandwidth. */
   readonly copyBytes: number;
+}
+
+/** What a person asks for. Plain data: it goes to a Worker as it is. */
+export interface RunRequest {
+  readonly suite: SuiteName;
+  /** Only groups whose name holds this text. */
+  readonly filter: string | null;
+  /** Samples of a row at least. */
+  readonly samples: number;
+  /** Seconds of samples of a row at most; null: by the suite. */
+  readonly seconds: number | null;
+  /** MiB that are written before cold runs; null: by the adapter. */
+  readonly flushMib: number | null;
+  readonly runLimit: number;
+}
+
+const MIB = 2 ** 20;
+/** Relative half-width of a median's interval that ends sampling, and rounds at most. */
+const PRECISION = 0.01;
+const MAX_ROUNDS = 60;
+
+/** @param software whether the adapter runs on the CPU */
+export function measureOptionsOf({ suite, samples, seconds, flushMib, runLimit }: RunRequest, software: boolean): MeasureOptions {
+  return {
+    rule: { minimum: samples, maximum: Math.max(MAX_ROUNDS, samples), precision: PRECISION, seconds: seconds ?? (suite === 'quick' ? 1.5 : 4) },
+    // Larger than the last-level caches that are common; a software adapter writes about 1 GB/s.
+    flushBytes: (flushMib ?? (software ? 64 : 256)) * MIB,
+    coldSamples: software ? 3 : 9,
+    runLimit,
+    copyBytes: (software ? 32 : 128) * MIB,
+  };
 }

@@ -2,33 +2,22 @@
 import { DeviceError, InputError, type Engine } from '../../src/engine/index.js';
 import { ASSUMED_SHARE, type SuiteContext } from '../suites/context.js';
 import { groupsOf } from '../suites/index.js';
-import type { SuiteName } from '../suites/names.js';
 import { DeviceTimer } from '../../src/timing/device-timer.js';
 import { measureGroup, type Bench } from './measure.js';
-import type { MeasureOptions } from './options.js';
+import { measureOptionsOf, type MeasureOptions, type RunRequest } from './options.js';
 import { Canary, measurePeaks } from './peaks.js';
-import { canaryBand, isOutOfBand, QUANTA_PER_SAMPLE } from './sampler.js';
-import { FORMAT_VERSION, type BenchResult, type Comparison, type Row, type Series, type TrainingFigures } from './schema.js';
-import { fitPowerLaw } from '../../src/timing/statistics.js';
+import type { RunEvent } from './result.js';
+import { canaryBand, QUANTA_PER_SAMPLE } from './sampler.js';
+import type { BenchResult } from './schema.js';
 import type { Group } from './subject.js';
 
-export interface RunOptions {
-  readonly suite: SuiteName;
-  /** Only groups whose name holds this text. */
-  readonly filter: string | null;
-  readonly measure: MeasureOptions;
+/** Where a run takes place: Node's Dawn, or a Worker in Chrome. */
+export interface RunPlace {
   /** A new engine with the shaders of bench/shaders; called again when a device was lost. */
   open(): Promise<Engine>;
   /** Seconds. */
   now(): number;
   environment(engine: Engine): BenchResult['environment'];
-  /** Hears what goes on. */
-  readonly listener: {
-    /** Timers, peaks and canary are known. */
-    begin(head: Pick<BenchResult, 'environment' | 'timer' | 'peaks' | 'canary'>, groups: readonly string[]): void;
-    group(rows: readonly Row[], comparisons: readonly Comparison[], done: number, of: number): void;
-    say(line: string): void;
-  };
 }
 
 /** Canary samples that calibrate its band. */
@@ -45,9 +34,9 @@ interface Opened {
   readonly timer: DeviceTimer;
 }
 
-async function openTimer({ open, now }: RunOptions): Promise<Opened> {
-  const engine = await open();
-  return { engine, timer: await DeviceTimer.create(engine, now) };
+async function openTimer(place: RunPlace): Promise<Opened> {
+  const engine = await place.open();
+  return { engine, timer: await DeviceTimer.create(engine, () => place.now()) };
 }
 
 /** The options with buffers that the device allows. */
@@ -65,56 +54,53 @@ function filtered(groups: readonly Group[], filter: string | null): readonly Gro
   throw new InputError(`--filter "${filter}" is in no group of this suite: expected a part of a name such as ${some} (--list shows all).`);
 }
 
-/** What a suite holds on a device: groups, and what is left out. */
-function planOf(options: RunOptions, engine: Engine, flopsPerSecond: number, training: TrainingFigures[]) {
-  const skipped = new Map<string, string>();
-  const { runLimit } = options.measure;
+/** The groups of a suite on a device; what is left out, and figures of training steps, are told. */
+function planOf({ suite, filter, runLimit }: RunRequest, engine: Engine, flopsPerSecond: number, tell: (event: RunEvent) => void): readonly Group[] {
   const context: SuiteContext = {
     engine,
     runLimit,
     flopsLimit: runLimit * ASSUMED_SHARE * flopsPerSecond,
     bytesLimit: engine.info.software ? BYTES_LIMIT.software : BYTES_LIMIT.gpu,
-    skip: (what, why) => void skipped.set(what, why),
+    skip: (what, why) => tell({ kind: 'skipped', what, why }),
   };
-  const groups = groupsOf(options.suite, context, (figures) => training.push(figures));
-  return { groups: filtered(groups, options.filter), skipped };
+  return filtered(groupsOf(suite, context, (figures) => tell({ kind: 'training', figures })), filter);
 }
 
 /** The names of a suite's groups on a device, as far as the time limit on unmeasured hardware lets them be told. */
-export async function listGroups(options: RunOptions): Promise<string[]> {
-  const engine = await options.open();
+export async function listGroups(place: RunPlace, request: RunRequest): Promise<string[]> {
+  const engine = await place.open();
   try {
-    return planOf(options, engine, ANY_PEAK, []).groups.map(({ name }) => name);
+    return planOf(request, engine, ANY_PEAK, () => {}).map(({ name }) => name);
   } finally {
     engine.destroy();
   }
 }
 
-/** The fits of all series that have two points or more. */
-function fitsOf(rows: readonly Row[]): Series[] {
-  const names = [...new Set(rows.flatMap(({ series }) => (series ? [series.name] : [])))];
-  return names.flatMap((name) => {
-    const points = rows.filter(({ series, summary }) => series?.name === name && summary !== null);
-    const clock = points.every(({ summary }) => summary?.gpu) ? 'gpu' : 'wall';
-    const values = points.map(({ series, summary }): [number, number] => [series?.value ?? 0, (clock === 'gpu' ? summary?.gpu?.median : summary?.wall.median) ?? 0]);
-    const fit = fitPowerLaw(values);
-    return fit === null ? [] : [{ name, variable: points[0].series?.variable ?? '', clock, points: values, ...fit } as const];
-  });
+/** Milliseconds in which a browser tells that a device was lost, after what it was busy with has failed. */
+const LOSS_DELAY = 2000;
+
+/** The device's failure behind an error, or null: what waits for a device that is lost may fail in other words first. */
+async function deviceFailure({ device }: Engine, error: unknown): Promise<DeviceError | null> {
+  if (error instanceof DeviceError) return error;
+  const told = (message: string): DeviceError => new DeviceError(message, { cause: error });
+  return Promise.race([
+    device.lost.then(({ reason, message }) => told(`The GPU device was lost (${reason}): ${message}`)),
+    new Promise<null>((resolve) => setTimeout(resolve, LOSS_DELAY, null)),
+  ]);
 }
 
 /**
- * Runs a suite.
+ * Runs a suite. Everything that it finds is told on the way: ResultCollector makes the result of it.
+ * @param signal ends the run after the group that it is at
  * @throws {InputError} when the filter leaves nothing
  * @throws {DeviceError} when no device can be opened any more
  */
-export async function runSuite(options: RunOptions): Promise<BenchResult> {
-  const { now, listener, suite, filter } = options;
-  const start = now();
-  let opened = await openTimer(options);
-  const measure = withinLimits(options.measure, opened.engine);
+export async function runSuite(place: RunPlace, request: RunRequest, tell: (event: RunEvent) => void, signal?: AbortSignal): Promise<void> {
+  let opened = await openTimer(place);
+  const measure = withinLimits(measureOptionsOf(request, opened.engine.info.software), opened.engine);
   // Before anything is measured: a filter that fits nothing should not cost a minute.
-  planOf(options, opened.engine, ANY_PEAK, []);
-  const environment = options.environment(opened.engine);
+  planOf(request, opened.engine, ANY_PEAK, () => {});
+  const environment = place.environment(opened.engine);
   const probed = await opened.timer.probe();
   const peaks = await measurePeaks(opened.timer, probed, measure.copyBytes);
   await opened.timer.prepareFlush(measure.flushBytes);
@@ -122,38 +108,44 @@ export async function runSuite(options: RunOptions): Promise<BenchResult> {
   const calibration: number[] = [];
   for (let at = 0; at < CALIBRATION; at++) calibration.push(await canary.sample());
   const band = canaryBand(calibration);
-  const timer = { clock: probed.clock, roundTrip: probed.roundTrip, wallQuantum: probed.wall, gpuQuantum: probed.gpu, quantaPerSample: QUANTA_PER_SAMPLE };
-  const canaryHead = { ...band, calibration, outOfBand: 0, of: 0, discarded: 0 };
-  const training: TrainingFigures[] = [];
-  const plan = (): ReturnType<typeof planOf> => planOf(options, opened.engine, peaks.fma?.value ?? UNKNOWN_PEAK, training);
-  const { groups, skipped } = plan();
+  const plan = (): readonly Group[] => planOf(request, opened.engine, peaks.fma?.value ?? UNKNOWN_PEAK, tell);
+  const groups = plan();
   let current = groups;
-  listener.begin({ environment, timer, peaks, canary: canaryHead }, groups.map(({ name }) => name));
+  tell({
+    kind: 'begin',
+    head: {
+      suite: request.suite,
+      filter: request.filter,
+      environment,
+      timer: { clock: probed.clock, roundTrip: probed.roundTrip, wallQuantum: probed.wall, gpuQuantum: probed.gpu, quantaPerSample: QUANTA_PER_SAMPLE },
+      rules: { ...measure.rule, runLimit: measure.runLimit },
+      peaks,
+      canary: { ...band, calibration },
+    },
+    groups: groups.map(({ name }) => name),
+  });
 
-  const rows: Row[] = [];
-  const comparisons: Comparison[] = [];
-  const canaries: number[] = [];
   let compiled = new WeakSet<object>();
   try {
     for (const [at, { name }] of groups.entries()) {
+      if (signal?.aborted) return;
       const bench: Bench = { timer: opened.timer, quanta: probed, canary, band, options: measure };
       try {
-        const result = await measureGroup(bench, current[at], compiled);
-        rows.push(...result.rows);
-        comparisons.push(...result.comparisons);
-        canaries.push(...result.canaries);
-        listener.group(result.rows, result.comparisons, at + 1, groups.length);
+        const { rows, comparisons, canaries } = await measureGroup(bench, current[at], compiled);
+        tell({ kind: 'group', name, rows, comparisons, canaries });
       } catch (error) {
-        if (!(error instanceof DeviceError)) throw error;
-        skipped.set(name, `the device failed: ${error.message.split('\n')[0]}`);
-        listener.say(`${name}: ${error.message.split('\n')[0]} A new device is opened for the rest.`);
+        const failure = await deviceFailure(opened.engine, error);
+        if (!failure) throw error;
+        const [reason] = failure.message.split('\n');
+        tell({ kind: 'skipped', what: name, why: `the device failed: ${reason}` });
+        tell({ kind: 'say', line: `${name}: ${reason} A new device is opened for the rest.` });
         opened.engine.destroy();
-        opened = await openTimer(options);
+        opened = await openTimer(place);
         await opened.timer.prepareFlush(measure.flushBytes);
         canary = await Canary.create(opened.timer, probed);
         compiled = new WeakSet();
         // The groups of the old plan would speak to the old engine.
-        current = plan().groups;
+        current = plan();
       }
     }
   } finally {
@@ -161,26 +153,4 @@ export async function runSuite(options: RunOptions): Promise<BenchResult> {
     opened.timer.destroy();
     opened.engine.destroy();
   }
-  return {
-    format: 'zygo-bench',
-    version: FORMAT_VERSION,
-    suite,
-    filter,
-    environment,
-    timer,
-    rules: { ...measure.rule, runLimit: measure.runLimit },
-    peaks,
-    canary: {
-      ...canaryHead,
-      outOfBand: canaries.filter((value) => isOutOfBand(value, band)).length,
-      of: canaries.length,
-      discarded: rows.reduce((sum, { hot }) => sum + (hot?.discarded ?? 0), 0),
-    },
-    rows,
-    comparisons,
-    series: fitsOf(rows),
-    training: training.filter(({ row }, at) => training.findIndex((other) => other.row === row) === at),
-    skipped: [...skipped].map(([what, why]) => ({ what, why })),
-    seconds: now() - start,
-  };
 }

@@ -1,12 +1,16 @@
 /** What `npm run bench` does, on the command line's side. */
+import { InputError } from '../../src/engine/index.js';
+import { CommandFailure, EXIT, sentence } from '../../src/cli/failure.js';
+import { Interrupt } from '../../src/cli/interrupt.js';
 import { expectWritableFile, writeReport } from '../../src/cli/report-file.js';
-import { CommandFailure, EXIT } from '../../src/cli/failure.js';
-import type { RunOptions } from '../harness/run.js';
-import { listGroups, runSuite } from '../harness/run.js';
+import type { RunRequest } from '../harness/options.js';
+import { ResultCollector } from '../harness/result.js';
+import type { BenchResult } from '../harness/schema.js';
 import { renderBenchReport } from '../report/page.js';
 import type { SuiteName } from '../suites/names.js';
-import { endLines, headLines, rowLines } from '../table.js';
-import { findBenchDevice } from './device.js';
+import { endLines } from '../table.js';
+import type { BenchHost } from './host.js';
+import { Terminal } from './terminal.js';
 
 export interface BenchCommandOptions {
   readonly suite: SuiteName;
@@ -19,68 +23,82 @@ export interface BenchCommandOptions {
   readonly flushMib?: number;
   readonly runLimit: number;
   readonly withoutRobustness: boolean;
+  readonly chrome: boolean;
+  readonly chromeSwitch: readonly string[];
   readonly adapter: 'auto' | 'software';
   readonly verbose: boolean;
 }
 
-const MIB = 2 ** 20;
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** Relative half-width of a median's interval that ends sampling, and rounds at most. */
-const PRECISION = 0.01;
-const MAX_ROUNDS = 60;
+/** The host that is asked for; loaded when it is wanted. */
+async function openHost({ chrome, chromeSwitch, adapter, withoutRobustness }: BenchCommandOptions): Promise<BenchHost> {
+  if (!chrome) return (await import('./node-host.js')).openNodeHost(adapter, !withoutRobustness);
+  return (await import('./chrome-host.js')).openChromeHost({ adapter, robustness: !withoutRobustness, switches: chromeSwitch });
+}
+
+async function writeFiles(result: BenchResult, { json, report }: BenchCommandOptions): Promise<void> {
+  if (json !== undefined) await writeReport(json, `${JSON.stringify(result)}\n`);
+  if (report !== undefined) await writeReport(report, renderBenchReport(result));
+}
+
+/** What is said of a run that ended early. */
+function kept({ progress }: ResultCollector, { json, report }: BenchCommandOptions): string {
+  const files = [json, report].filter((file) => file !== undefined).join(' and ');
+  return `${progress.done} of ${progress.of} groups were measured${files ? `, and are in ${files}` : ''}.`;
+}
+
+/** Runs the suite to its end, to Ctrl-C or to a failure; prints and writes what was measured in each case. */
+async function measure(host: BenchHost, request: RunRequest, options: BenchCommandOptions, interrupt: Interrupt): Promise<void> {
+  const collector = new ResultCollector();
+  const terminal = new Terminal(print, say);
+  const start = performance.now();
+  let failure: Error | null = null;
+  try {
+    await host.run(
+      request,
+      (event) => {
+        collector.add(event);
+        terminal.hear(event);
+      },
+      interrupt.signal,
+    );
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error));
+  }
+  const cutShort = interrupt.signal.aborted ? 'the run was interrupted' : (failure?.message.split('\n')[0] ?? null);
+  const result = collector.result((performance.now() - start) / 1000, cutShort);
+  if (result) {
+    for (const line of endLines(result)) print(line);
+    await writeFiles(result, options);
+  }
+  interrupt.check(() => `Interrupted: ${kept(collector, options)}`);
+  if (failure) throw result ? new CommandFailure(EXIT.failed, `${sentence(failure.message)} ${kept(collector, options)}`, { cause: failure }) : failure;
+  const wrong = result?.rows.filter(({ status }) => status === 'wrong').length ?? 0;
+  if (wrong > 0) throw new CommandFailure(EXIT.failed, `${wrong} of ${result?.rows.length} rows are wrong and have no time.`);
+}
 
 /**
  * Measures a suite, prints it and writes the files.
- * @throws {InputError} when the filter or a file's place cannot be used
- * @throws {CommandFailure} when there is no adapter, or a kernel was wrong
+ * @throws {InputError} when the filter, a switch or a file's place cannot be used
+ * @throws {CommandFailure} when there is no adapter, a kernel was wrong, or the run ended early
  */
 export async function runBench(options: BenchCommandOptions): Promise<void> {
-  const { suite, filter = null, json, report, samples, runLimit } = options;
+  const { suite, filter = null, samples, seconds = null, flushMib = null, runLimit, json, report } = options;
+  if (options.chromeSwitch.length > 0 && !options.chrome) throw new InputError('--chrome-switch is for Chrome: expected --chrome beside it.');
   for (const file of [json, report]) if (file !== undefined) await expectWritableFile(file);
-  const device = await findBenchDevice(options.adapter, !options.withoutRobustness);
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  const print = (line: string): void => void process.stdout.write(`${line}\n`);
-  const probe = await device.open();
-  const { software } = probe.info;
-  probe.destroy();
-  let peaks: Parameters<typeof headLines>[0]['peaks'] = { copy: null, fma: null };
-  const run: RunOptions = {
-    suite,
-    filter,
-    measure: {
-      rule: { minimum: samples, maximum: Math.max(MAX_ROUNDS, samples), precision: PRECISION, seconds: options.seconds ?? (suite === 'quick' ? 1.5 : 4) },
-      // Larger than the last-level caches that are common; a software adapter writes about 1 GB/s.
-      flushBytes: (options.flushMib ?? (software ? 64 : 256)) * MIB,
-      coldSamples: software ? 3 : 9,
-      runLimit,
-      copyBytes: (software ? 32 : 128) * MIB,
-    },
-    open: () => device.open(),
-    now: () => performance.now() / 1000,
-    environment: (engine) => device.environment(engine),
-    listener: {
-      begin(head, groups) {
-        peaks = head.peaks;
-        for (const line of headLines(head)) print(line);
-        if (software) print('This is a SOFTWARE adapter: no figure below says anything about a GPU.');
-        print(`${groups.length} groups of rows`);
-      },
-      group(rows, _, done, of) {
-        print('');
-        print(`${done}/${of} ${rows[0]?.group ?? ''}`);
-        for (const line of rowLines(rows, { peaks })) print(line);
-      },
-      say,
-    },
-  };
-  if (options.list) {
-    for (const name of await listGroups(run)) print(name);
-    return;
+  const request: RunRequest = { suite, filter, samples, seconds, flushMib, runLimit };
+  const interrupt = new Interrupt(() => say('Ending after what is being measured (again: ends at once) ...'), () => {});
+  try {
+    const host = await openHost(options);
+    try {
+      if (options.list) for (const name of await host.list(request)) print(name);
+      else await measure(host, request, options, interrupt);
+    } finally {
+      await host.close();
+    }
+  } finally {
+    interrupt.dispose();
   }
-  const result = await runSuite(run);
-  for (const line of endLines(result)) print(line);
-  if (json !== undefined) await writeReport(json, `${JSON.stringify(result)}\n`);
-  if (report !== undefined) await writeReport(report, renderBenchReport(result));
-  const wrong = result.rows.filter(({ status }) => status === 'wrong').length;
-  if (wrong > 0) throw new CommandFailure(EXIT.failed, `${wrong} of ${result.rows.length} rows are wrong and have no time.`);
 }

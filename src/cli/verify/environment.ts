@@ -2,58 +2,37 @@
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import type { Engine } from '../../engine/index.js';
+import { deviceFacts, type DeviceFacts } from '../../verify/device-facts.js';
 import { gitCommit, zygoVersion } from '../version.js';
 
-/** Limits that kernels are bound by. */
-const LIMITS = [
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupStorageSize',
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeWorkgroupsPerDimension',
-  'maxStorageBufferBindingSize',
-  'maxBufferSize',
-] as const satisfies readonly (keyof GPUSupportedLimits)[];
-
-/** The machine that kernels were verified on. */
-export interface VerifyEnvironment {
+/** The code and the machine that a run was made with, as far as no device tells it. */
+export interface HostFacts {
   readonly zygo: string;
   /** Commit of the checkout; null outside one. */
   readonly commit: string | null;
   readonly date: string;
   readonly system: string;
+}
+
+/** The machine that kernels were verified on. */
+export interface VerifyEnvironment extends HostFacts, DeviceFacts {
   readonly node: string;
   /** Version of the npm package `webgpu`, which is Dawn. */
   readonly dawn: string;
-  readonly adapter: {
-    readonly vendor: string;
-    readonly architecture: string;
-    readonly device: string;
-    /** Names the driver and its version where the driver says so. */
-    readonly description: string;
-    readonly software: boolean;
-  };
-  /** Optional features that the device was opened with: all that kernels have variants for and the adapter has. */
-  readonly features: readonly string[];
-  readonly limits: Readonly<Record<string, number>>;
-  /** Smallest and largest subgroup; null where the adapter does not tell. */
-  readonly subgroupSize: { readonly min: number; readonly max: number } | null;
+}
+
+/** Describes the checkout, the time and the operating system. */
+export function hostFacts(): HostFacts {
+  return { zygo: zygoVersion(), commit: gitCommit(), date: new Date().toISOString(), system: `${process.platform} ${process.arch} ${release()}` };
 }
 
 /** Describes an engine's device and this process. */
-export function environmentOf({ device, info }: Engine): VerifyEnvironment {
-  const { vendor, architecture, device: name, description, software } = info;
-  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
+export function environmentOf(engine: Engine): VerifyEnvironment {
   return {
-    zygo: zygoVersion(),
-    commit: gitCommit(),
-    date: new Date().toISOString(),
-    system: `${process.platform} ${process.arch} ${release()}`,
+    ...hostFacts(),
     node: process.version,
     dawn: (createRequire(import.meta.url)('webgpu/package.json') as { version: string }).version,
-    adapter: { vendor, architecture, device: name, description, software },
-    features: [...device.features].sort(),
-    limits: Object.fromEntries(LIMITS.map((limit) => [limit, device.limits[limit]])),
-    subgroupSize: subgroupMaxSize > 0 ? { min: subgroupMinSize, max: subgroupMaxSize } : null,
+    ...deviceFacts(engine),
   };
 }
 

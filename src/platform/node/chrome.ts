@@ -24,6 +24,10 @@ export interface ChromeOptions {
   readonly adapter?: 'auto' | 'software';
   /** False starts it as a browser that finds no WebGPU adapter. */
   readonly webgpu?: boolean;
+  /** Further command-line switches, such as --enable-webgpu-developer-features. */
+  readonly switches?: readonly string[];
+  /** True where the caller closes the browser on Ctrl-C; otherwise Playwright does, and ends the process. */
+  readonly ownInterrupt?: boolean;
 }
 
 /** Names of Chrome on the PATH of Linux, the likelier first. */
@@ -82,7 +86,7 @@ export async function findChrome(): Promise<Chrome> {
 }
 
 /** Command-line switches, on top of those that Playwright gives (which already keep background networking off). */
-function switches({ origin }: Chrome, { adapter = 'auto', webgpu = true }: ChromeOptions): string[] {
+function switchesFor({ origin }: Chrome, { adapter = 'auto', webgpu = true, switches = [] }: ChromeOptions): string[] {
   const list: string[] = [];
   // Chrome's sandbox refuses to run as root, as in most containers.
   if (process.getuid?.() === 0) list.push('--no-sandbox');
@@ -91,7 +95,15 @@ function switches({ origin }: Chrome, { adapter = 'auto', webgpu = true }: Chrom
   list.push('--enable-unsafe-webgpu');
   if (adapter === 'software' || origin === 'bundled') list.push('--use-webgpu-adapter=swiftshader');
   else if (process.platform === 'linux') list.push('--enable-features=Vulkan', '--use-angle=vulkan', '--ignore-gpu-blocklist');
-  return list;
+  return [...list, ...switches];
+}
+
+/** A started Chrome. */
+export interface LaunchedChrome {
+  readonly browser: Browser;
+  readonly chrome: Chrome;
+  /** Command-line switches that it was started with, without Playwright's own. */
+  readonly switches: readonly string[];
 }
 
 /**
@@ -99,16 +111,18 @@ function switches({ origin }: Chrome, { adapter = 'auto', webgpu = true }: Chrom
  * @throws {InputError} when CHROME_PATH names no program
  * @throws {DeviceError} when there is no Chrome or it does not start
  */
-export async function launchChrome(options: ChromeOptions = {}): Promise<{ browser: Browser; chrome: Chrome }> {
+export async function launchChrome(options: ChromeOptions = {}): Promise<LaunchedChrome> {
   const chrome = await findChrome();
+  const switches = switchesFor(chrome, options);
   const inherited = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
   try {
     const browser = await chromium.launch({
       executablePath: chrome.executable,
       env: { ...inherited, ...chrome.env },
-      args: switches(chrome, options),
+      args: switches,
+      ...(options.ownInterrupt ? { handleSIGINT: false, handleSIGTERM: false } : {}),
     });
-    return { browser, chrome };
+    return { browser, chrome, switches };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     throw new DeviceError(`Chrome (${chrome.origin}: ${chrome.executable}) does not start: ${reason}`);

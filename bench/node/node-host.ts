@@ -1,20 +1,15 @@
-/** The adapter in Node, with the Dawn toggles that a benchmark wants and tells about. */
-import { ZygoError, type Engine } from '../../src/engine/index.js';
+/** This process as a host: the adapter in Node, with the Dawn toggles that a benchmark wants and tells about. */
+import { ZygoError } from '../../src/engine/index.js';
 import { openEngine } from '../../src/kernels/open-engine.js';
 import { findNodeGpu, type NodeGpu } from '../../src/platform/node/gpu.js';
 import { CommandFailure, EXIT } from '../../src/cli/failure.js';
 import { environmentOf } from '../../src/cli/verify/environment.js';
-import type { BenchResult } from '../harness/schema.js';
+import { listGroups, runSuite, type RunPlace } from '../harness/run.js';
 import { shaderSources } from '../shaders.generated.js';
+import type { BenchHost } from './host.js';
 
 /** Dawn crashes the process when its GPU object is collected as garbage while a device is in use. */
 const opened: NodeGpu[] = [];
-
-export interface BenchDevice {
-  /** A new engine, with the shaders of bench/shaders. */
-  open(): Promise<Engine>;
-  environment(engine: Engine): BenchResult['environment'];
-}
 
 /** Dawn for Node takes one list for each of these names; a second one would replace the first. */
 function flagsFor(software: boolean, robustness: boolean): string[] {
@@ -28,21 +23,27 @@ function flagsFor(software: boolean, robustness: boolean): string[] {
  * @param robustness false leaves Dawn's bounds checks out of the kernels
  * @throws {CommandFailure} when there is no adapter
  */
-export async function findBenchDevice(adapter: 'auto' | 'software', robustness: boolean): Promise<BenchDevice> {
+export async function openNodeHost(adapter: 'auto' | 'software', robustness: boolean): Promise<BenchHost> {
   try {
     const found = await findNodeGpu({ adapter });
     opened.push(found);
     const dawnFlags = flagsFor(found.software, robustness);
-    return {
+    const place: RunPlace = {
       async open() {
         const again = await findNodeGpu({ adapter, dawnFlags });
         opened.push(again);
         return openEngine(again.adapter, shaderSources);
       },
+      now: () => performance.now() / 1000,
       environment(engine) {
         const { node, dawn, ...rest } = environmentOf(engine);
         return { ...rest, runtime: `Node ${node}`, dawn, features: [...rest.features], limits: { ...rest.limits }, flags: dawnFlags };
       },
+    };
+    return {
+      list: (request) => listGroups(place, request),
+      run: (request, tell, signal) => runSuite(place, request, tell, signal),
+      close: async () => {},
     };
   } catch (cause) {
     const reason = cause instanceof ZygoError ? cause.message : `The WebGPU adapter cannot be opened: ${(cause as Error).message.split('\n')[0]}`;

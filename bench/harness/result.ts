@@ -1,0 +1,109 @@
+/**
+ * What a run tells on its way, and the result that is put together from it. A run that ends early (a closed browser, a
+ * lost device, Ctrl-C) leaves a result too: what was measured, and what was not.
+ */
+import { isOutOfBand, type CanaryBand } from './sampler.js';
+import { FORMAT_VERSION, type BenchResult, type Comparison, type Row, type Series, type TrainingFigures } from './schema.js';
+import { fitPowerLaw } from '../../src/timing/statistics.js';
+
+/** Known before the first group. */
+export interface RunHead extends Pick<BenchResult, 'suite' | 'filter' | 'environment' | 'timer' | 'rules' | 'peaks'> {
+  /** The canary's band and the samples that it follows from. */
+  readonly canary: CanaryBand & { readonly calibration: readonly number[] };
+}
+
+/** What a run tells, in the order in which it happens. Plain data: it can be sent from a Worker, or as JSON. */
+export type RunEvent =
+  | { readonly kind: 'begin'; readonly head: RunHead; readonly groups: readonly string[] }
+  | {
+      readonly kind: 'group';
+      readonly name: string;
+      readonly rows: readonly Row[];
+      readonly comparisons: readonly Comparison[];
+      /** Seconds of all canary samples of the group. */
+      readonly canaries: readonly number[];
+    }
+  | { readonly kind: 'training'; readonly figures: TrainingFigures }
+  /** Something is left out; the same `what` may come twice, and counts once. */
+  | { readonly kind: 'skipped'; readonly what: string; readonly why: string }
+  /** A line for the person who waits. */
+  | { readonly kind: 'say'; readonly line: string };
+
+/** The fits of all series that have two points or more. */
+function fitsOf(rows: readonly Row[]): Series[] {
+  const names = [...new Set(rows.flatMap(({ series }) => (series ? [series.name] : [])))];
+  return names.flatMap((name) => {
+    const points = rows.filter(({ series, summary }) => series?.name === name && summary !== null);
+    const clock = points.every(({ summary }) => summary?.gpu) ? 'gpu' : 'wall';
+    const values = points.map(({ series, summary }): [number, number] => [series?.value ?? 0, (clock === 'gpu' ? summary?.gpu?.median : summary?.wall.median) ?? 0]);
+    const fit = fitPowerLaw(values);
+    return fit === null ? [] : [{ name, variable: points[0].series?.variable ?? '', clock, points: values, ...fit } as const];
+  });
+}
+
+/** Listens to a run. */
+export class ResultCollector {
+  private begun: Extract<RunEvent, { kind: 'begin' }> | null = null;
+  private readonly rows: Row[] = [];
+  private readonly comparisons: Comparison[] = [];
+  private readonly canaries: number[] = [];
+  private readonly training = new Map<string, TrainingFigures>();
+  private readonly skipped = new Map<string, string>();
+  private readonly finished = new Set<string>();
+
+  /** Takes in the next event. */
+  add(event: RunEvent): void {
+    if (event.kind === 'begin') this.begun = event;
+    else if (event.kind === 'skipped') this.skipped.set(event.what, event.why);
+    // A step whose group was measured again, on a new device, keeps its first figures.
+    else if (event.kind === 'training' && !this.training.has(event.figures.row)) this.training.set(event.figures.row, event.figures);
+    else if (event.kind === 'group') {
+      this.rows.push(...event.rows);
+      this.comparisons.push(...event.comparisons);
+      this.canaries.push(...event.canaries);
+      this.finished.add(event.name);
+    }
+  }
+
+  /** Groups that were measured, of how many. */
+  get progress(): { readonly done: number; readonly of: number } {
+    return { done: this.finished.size, of: this.begun?.groups.length ?? 0 };
+  }
+
+  /**
+   * The result as far as the run has come; null before its timers, peaks and canary are known.
+   * @param seconds of the whole run
+   * @param cutShort why it ended early, in words: groups that are missing are listed with it
+   */
+  result(seconds: number, cutShort: string | null = null): BenchResult | null {
+    if (!this.begun) return null;
+    const { head, groups } = this.begun;
+    const missing = cutShort === null ? [] : groups.filter((name) => !this.finished.has(name) && !this.skipped.has(name));
+    const skipped = [...this.skipped, ...missing.map((name) => [name, `not measured: ${cutShort}`] as const)];
+    const { canary, suite, filter, environment, timer, rules, peaks } = head;
+    return {
+      format: 'zygo-bench',
+      version: FORMAT_VERSION,
+      suite,
+      filter,
+      environment,
+      timer,
+      rules,
+      peaks,
+      canary: {
+        baseline: canary.baseline,
+        tolerance: canary.tolerance,
+        calibration: [...canary.calibration],
+        outOfBand: this.canaries.filter((value) => isOutOfBand(value, canary)).length,
+        of: this.canaries.length,
+        discarded: this.rows.reduce((sum, { hot }) => sum + (hot?.discarded ?? 0), 0),
+      },
+      rows: [...this.rows],
+      comparisons: [...this.comparisons],
+      series: fitsOf(this.rows),
+      training: [...this.training.values()],
+      skipped: skipped.map(([what, why]) => ({ what, why })),
+      seconds,
+    };
+  }
+}

@@ -1,0 +1,46 @@
+/** The page that runs the benchmark in Chrome, bundled and served on this machine. */
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { startAppServer } from '../../src/platform/node/app-server.js';
+
+/** bench/browser of the checkout, seen from dist/bench/node. */
+const SOURCE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'bench', 'browser');
+
+export interface ServedPage {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Bundles the page and its Worker into a folder of their own and serves it, isolated from other origins. */
+export async function serveBenchPage(): Promise<ServedPage> {
+  const folder = await mkdtemp(join(tmpdir(), 'zygo-bench-'));
+  const removeFolder = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    await build({
+      entryPoints: ['page.ts', 'worker.ts'].map((name) => join(SOURCE, name)),
+      outdir: folder,
+      bundle: true,
+      // What is imported when it is needed stays in files of its own.
+      splitting: true,
+      platform: 'browser',
+      format: 'esm',
+      target: 'chrome113',
+      logLevel: 'warning',
+    });
+    await copyFile(join(SOURCE, 'index.html'), join(folder, 'index.html'));
+    const server = await startAppServer({ folder, port: 0 });
+    return {
+      url: `${server.url}index.html`,
+      async close() {
+        await server.close();
+        await removeFolder();
+      },
+    };
+  } catch (error) {
+    await removeFolder();
+    throw error;
+  }
+}

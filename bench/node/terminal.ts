@@ -1,0 +1,39 @@
+/** A run on the terminal: the head, then every group's rows as they come in. */
+import type { RunEvent } from '../harness/result.js';
+import { headLines, rowLines } from '../table.js';
+
+/** What `headLines` shows of a run that has just begun. */
+type Head = Parameters<typeof headLines>[0];
+
+export class Terminal {
+  private peaks: Head['peaks'] = { copy: null, fma: null };
+  private groups = 0;
+  private done = 0;
+
+  /**
+   * @param print writes a line of the results
+   * @param say writes a line beside them
+   */
+  constructor(
+    private readonly print: (line: string) => void,
+    private readonly say: (line: string) => void,
+  ) {}
+
+  /** Shows the next event. */
+  hear(event: RunEvent): void {
+    if (event.kind === 'say') this.say(event.line);
+    else if (event.kind === 'begin') {
+      const { head, groups } = event;
+      this.peaks = head.peaks;
+      this.groups = groups.length;
+      for (const line of headLines({ ...head, canary: { ...head.canary, calibration: [...head.canary.calibration], outOfBand: 0, of: 0, discarded: 0 } })) this.print(line);
+      if (head.environment.adapter.software) this.print('This is a SOFTWARE adapter: no figure below says anything about a GPU.');
+      this.print(`${groups.length} groups of rows`);
+    } else if (event.kind === 'group') {
+      this.done += 1;
+      this.print('');
+      this.print(`${this.done}/${this.groups} ${event.name}`);
+      for (const line of rowLines(event.rows, { peaks: this.peaks })) this.print(line);
+    }
+  }
+}
