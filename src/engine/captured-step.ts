@@ -9,20 +9,11 @@ import { encode, makeReady, type ReadyCommand } from './encode.js';
 import { DeviceError } from './errors.js';
 import { planMemory, type MemoryPlan } from './memory-plan.js';
 import { tensorsOf, type Recorder } from './recorder.js';
+import { profileCommands, type ProfileEntry } from './profile.js';
+import { cutSubmissions, type SubmissionLimits } from './submissions.js';
 import type { Storage } from './tensor.js';
 
-/** Launches per submit: short enough that no watchdog sees a long submission on a slow device. */
-const COMMANDS_PER_SUBMIT = 48;
 const UNIFORM_ALIGNMENT = 256;
-
-/** Time that one launch took in a profiled replay. */
-export interface ProfileEntry {
-  readonly label: string;
-  readonly shader: string;
-  readonly nanoseconds: number;
-  readonly flops: number;
-  readonly bytes: number;
-}
 
 export class CapturedStep<Outputs> {
   readonly commands: readonly Command[];
@@ -31,6 +22,8 @@ export class CapturedStep<Outputs> {
   private readonly slots: GPUBuffer[] = [];
   private uniforms: GPUBuffer | null = null;
   private readonly lifetimesOf: readonly Storage[];
+  /** Where each submission of a replay ends. */
+  private readonly submissions: readonly number[];
 
   constructor(
     readonly name: string,
@@ -41,8 +34,10 @@ export class CapturedStep<Outputs> {
     recorder: Recorder,
     outputStorages: ReadonlySet<Storage>,
     private readonly ownedStorages: readonly Storage[],
+    limits: SubmissionLimits,
   ) {
     this.commands = recorder.commands;
+    this.submissions = cutSubmissions(this.commands, limits);
     const first = new Map<Storage, number>();
     const last = new Map<Storage, number>();
     this.commands.forEach((command, index) => {
@@ -133,67 +128,23 @@ export class CapturedStep<Outputs> {
   run(): void {
     this.expectPrepared();
     this.flushEager();
-    for (let from = 0; from < this.ready.length; from += COMMANDS_PER_SUBMIT) {
+    let from = 0;
+    for (const to of this.submissions) {
       const encoder = this.device.createCommandEncoder();
-      encode(encoder, this.ready, from, Math.min(from + COMMANDS_PER_SUBMIT, this.ready.length));
+      encode(encoder, this.ready, from, to);
       this.device.queue.submit([encoder.finish()]);
+      from = to;
     }
   }
 
   /**
-   * One replay with a timestamp around every launch (so without overlap between them).
+   * One replay with the time of every launch.
    * @throws {DeviceError} when the device has no timestamp queries.
    */
   async profile(): Promise<ProfileEntry[]> {
     this.expectPrepared();
-    if (!this.device.features.has('timestamp-query')) {
-      throw new DeviceError('This device has no timestamp queries; a profile needs them.');
-    }
     this.flushEager();
-    const count = this.dispatches;
-    const byteLength = count * 2 * 8;
-    const queries: GPUQuerySet[] = [];
-    const resolved = this.device.createBuffer({ size: Math.max(byteLength, 256) + 256, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-    const staging = this.device.createBuffer({ size: resolved.size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-    const perSet = 1024; // launches; a query set holds at most 4096 queries
-    const encoder = this.device.createCommandEncoder();
-    let launch = 0;
-    for (const command of this.ready) {
-      if (command.kind !== 'dispatch') {
-        encode(encoder, [command], 0, 1);
-        continue;
-      }
-      const place = launch % perSet;
-      if (place === 0) queries.push(this.device.createQuerySet({ type: 'timestamp', count: perSet * 2 }));
-      const pass = encoder.beginComputePass({
-        timestampWrites: { querySet: queries[queries.length - 1], beginningOfPassWriteIndex: place * 2, endOfPassWriteIndex: place * 2 + 1 },
-      });
-      pass.setPipeline(command.pipeline);
-      pass.setBindGroup(0, command.bindGroup);
-      pass.dispatchWorkgroups(command.x, command.y, command.z);
-      pass.end();
-      launch += 1;
-    }
-    queries.forEach((set, index) => {
-      const launches = Math.min(perSet, count - index * perSet);
-      encoder.resolveQuerySet(set, 0, launches * 2, resolved, index * perSet * 16);
-    });
-    encoder.copyBufferToBuffer(resolved, 0, staging, 0, resolved.size);
-    this.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
-    const ticks = new BigInt64Array(staging.getMappedRange().slice(0, byteLength));
-    staging.destroy();
-    resolved.destroy();
-    for (const set of queries) set.destroy();
-    return this.commands
-      .filter((command) => command.kind === 'dispatch')
-      .map(({ call }, index) => ({
-        label: call.label ?? call.shader,
-        shader: call.shader,
-        nanoseconds: Number(ticks[index * 2 + 1] - ticks[index * 2]),
-        flops: call.flops ?? 0,
-        bytes: call.bytes ?? 0,
-      }));
+    return profileCommands(this.device, this.commands, this.ready);
   }
 
   private expectPrepared(): void {

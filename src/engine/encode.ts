@@ -39,20 +39,25 @@ export function makeReady(device: GPUDevice, command: Command, uniform: GPUBuffe
   };
 }
 
-/** Encodes commands in order; consecutive dispatches share one compute pass. */
+/** Encodes commands in order; consecutive dispatches share one compute pass, and what is set already is not set again. */
 export function encode(encoder: GPUCommandEncoder, commands: readonly ReadyCommand[], from: number, to: number): void {
   let pass: GPUComputePassEncoder | null = null;
+  let pipeline: GPUComputePipeline | null = null;
   for (let index = from; index < to; index++) {
     const command = commands[index];
     if (command.kind === 'dispatch') {
       pass ??= encoder.beginComputePass();
-      pass.setPipeline(command.pipeline);
+      if (command.pipeline !== pipeline) {
+        pipeline = command.pipeline;
+        pass.setPipeline(pipeline);
+      }
       pass.setBindGroup(0, command.bindGroup);
       pass.dispatchWorkgroups(command.x, command.y, command.z);
       continue;
     }
     pass?.end();
     pass = null;
+    pipeline = null;
     if (command.kind === 'clear') encoder.clearBuffer(command.buffer, command.offset, command.byteLength);
     else encoder.copyBufferToBuffer(command.source, command.sourceOffset, command.destination, command.destinationOffset, command.byteLength);
   }

@@ -11,6 +11,7 @@ import { EagerExecutor } from './eager.js';
 import { DeviceError, KernelError, ShapeError } from './errors.js';
 import { ProgramCache, type ShaderSources } from './program.js';
 import { Recorder } from './recorder.js';
+import { submissionLimits } from './submissions.js';
 import { formatShape, sizeOf, Storage, Tensor } from './tensor.js';
 import { Tape, type Backward } from './tape.js';
 import { VariantChoices, type EngineObserver, type TunedLookup } from './variants.js';
@@ -50,6 +51,7 @@ export class Engine {
   private executor: Executor;
   private scopes: Set<Storage>[] = [new Set()];
   private currentTape: Tape | null = null;
+  private recomputations = 0;
   private failure: DeviceError | null = null;
   private readonly stagings = new Map<number, GPUBuffer[]>();
   private destroyed = false;
@@ -272,7 +274,35 @@ export class Engine {
   /** True when an op on these inputs will be differentiated: what only its backward pass needs is worth keeping. */
   differentiates(inputs: readonly Tensor[]): boolean {
     const tape = this.currentTape;
-    return tape !== null && inputs.some((input) => tape.tracks(input));
+    return tape !== null && tape.keeps && inputs.some((input) => tape.tracks(input));
+  }
+
+  /**
+   * Activation checkpointing (Chen et al. 2016, "Training deep nets with sublinear memory cost"): computes `body` without
+   * keeping what its backward pass needs, and computes it again when the backward pass gets there. In a captured step the
+   * memory of what `body` computes in between is free in the meantime; eagerly it belongs to the surrounding scope as ever.
+   * Gradients flow to every tensor that `body` reads, parameters included, and are the same to the last bit: the same
+   * kernels run in the same order, and random draws are functions of (seed, step, op).
+   * @param body runs twice with the same results, and is synchronous; ops that change state look at `recomputing`
+   */
+  checkpoint<T>(body: () => T): T {
+    const tape = this.currentTape;
+    if (!tape) return body();
+    const result = this.underTape(tape.part(false), body);
+    tape.recordSegment(tensorsIn(result), (again) => {
+      this.recomputations += 1;
+      try {
+        return tensorsIn(this.underTape(again, body));
+      } finally {
+        this.recomputations -= 1;
+      }
+    });
+    return result;
+  }
+
+  /** True while a checkpointed part runs again: what it changes besides its results has been changed already. */
+  get recomputing(): boolean {
+    return this.recomputations > 0;
   }
 
   /** Runs `body` with a new tape: what it computes can be differentiated until it returns. */
@@ -357,7 +387,7 @@ export class Engine {
     try {
       const outputs = body();
       const kept = new Set(tensorsIn(outputs).map((tensor) => tensor.storage));
-      return new CapturedStep(name, outputs, this.device, this.pool, () => this.eager.flush(), recorder, kept, [...constants]);
+      return new CapturedStep(name, outputs, this.device, this.pool, () => this.eager.flush(), recorder, kept, [...constants], submissionLimits(this.info.software));
     } catch (error) {
       for (const storage of constants) this.release(storage);
       throw error;

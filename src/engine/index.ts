@@ -1,6 +1,7 @@
 /** The tensor and autograd engine. */
 export { formatBytes, type MemoryCounters } from './buffers.js';
-export { CapturedStep, type ProfileEntry } from './captured-step.js';
+export { CapturedStep } from './captured-step.js';
+export type { ProfileEntry } from './profile.js';
 export type { DispatchCommand, KernelCall, Workgroups } from './commands.js';
 export { adapterName, isSoftwareAdapter, type AdapterDescription } from './device.js';
 export type { DType, TypedArray } from './dtype.js';

@@ -20,11 +20,17 @@ export interface BackwardContext {
 
 export type Backward = (context: BackwardContext) => void;
 
-interface Node {
+interface Operation {
   readonly name: string;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
   readonly backward: Backward;
+}
+
+/** Operations that were not kept: they run again when the backward pass gets to them. */
+interface Segment {
+  readonly outputs: readonly Tensor[];
+  readonly again: (tape: Tape) => readonly Tensor[];
 }
 
 /** What the tape needs from the engine and from the kernels. */
@@ -39,11 +45,20 @@ export interface TapeActions {
 }
 
 export class Tape {
-  private readonly nodes: Node[] = [];
-  private readonly wanted = new Set<Tensor>();
-  private readonly gradients = new Map<Tensor, Tensor>();
+  private readonly nodes: (Operation | Segment)[] = [];
 
-  constructor(private readonly actions: TapeActions) {}
+  /** @param keeps false for a tape that only finds out what can be differentiated; its operations cannot be */
+  constructor(
+    private readonly actions: TapeActions,
+    readonly keeps = true,
+    private readonly wanted = new Set<Tensor>(),
+    private readonly gradients = new Map<Tensor, Tensor>(),
+  ) {}
+
+  /** A tape for a part of this one's computation: what is wanted and every gradient are common to both. */
+  part(keeps: boolean): Tape {
+    return new Tape(this.actions, keeps, this.wanted, this.gradients);
+  }
 
   /** True when a gradient can flow into the tensor. */
   tracks(tensor: Tensor): boolean {
@@ -58,7 +73,16 @@ export class Tape {
   record(name: string, inputs: readonly Tensor[], outputs: readonly Tensor[], backward: Backward): void {
     if (!inputs.some((input) => this.tracks(input))) return;
     for (const output of outputs) this.wanted.add(output);
-    this.nodes.push({ name, inputs, outputs, backward });
+    if (this.keeps) this.nodes.push({ name, inputs, outputs, backward });
+  }
+
+  /**
+   * Records a whole part of the computation as one node.
+   * @param outputs what the part gave, computed under `part(false)`
+   * @param again computes the same under the given tape, from the same tensors, and gives the outputs in the same order
+   */
+  recordSegment(outputs: readonly Tensor[], again: (tape: Tape) => readonly Tensor[]): void {
+    if (this.keeps && outputs.some((output) => this.tracks(output))) this.nodes.push({ outputs, again });
   }
 
   /**
@@ -68,12 +92,30 @@ export class Tape {
   backward(seeds: readonly (readonly [Tensor, Tensor])[]): void {
     for (const [tensor, seed] of seeds) this.contribute(tensor, seed);
     for (const node of this.nodes.reverse()) {
-      if (node.outputs.some((output) => this.gradients.has(output))) this.runNode(node);
+      if (!node.outputs.some((output) => this.gradients.has(output))) continue;
+      if ('again' in node) this.runSegment(node);
+      else this.runOperation(node);
     }
     this.nodes.length = 0;
   }
 
-  private runNode(node: Node): void {
+  /**
+   * The gradients of the first outputs flow on from the new ones. Every operation then contributes to the gradients that
+   * both tapes share, in the order that it would have without the segment: the sums are the same to the last bit.
+   */
+  private runSegment({ outputs, again }: Segment): void {
+    const tape = this.part(true);
+    const recomputed = again(tape);
+    tape.backward(
+      recomputed.flatMap((output, index): [Tensor, Tensor][] => {
+        const gradient = this.gradients.get(outputs[index]);
+        // A tensor that was handed through has its gradient already.
+        return gradient && output !== outputs[index] ? [[output, gradient]] : [];
+      }),
+    );
+  }
+
+  private runOperation(node: Operation): void {
     const targets = new Map<number, Tensor>();
     node.backward({
       gradient: (index) => this.gradients.get(node.outputs[index]) ?? this.actions.zeros(node.outputs[index].shape),

@@ -76,7 +76,7 @@ export function batchNorm(
   const statistics = engine.empty([columns, 2]);
   engine.dispatch({
     shader: 'normalization/batch_norm_statistics',
-    constants: { TRAINING: training, UPDATE: running !== undefined },
+    constants: { TRAINING: training, UPDATE: running !== undefined && !engine.recomputing },
     tensors: { moments, running: running ?? engine.empty([2, columns]), statistics },
     params: { rows, columns, momentum, epsilon },
     workgroups: gridFor(columns),
