@@ -4,7 +4,7 @@
 // scale[0] = 0 (a gradient that is not finite) leaves parameters and moments as they are.
 //
 // parameters, m, v, gradients: count vec4; decay_end: first vec4 without weight decay;
-// hyper: [8] = lr, beta1, beta2, epsilon, weight decay, c1 = 1 - beta1^t, c2 = 1 - beta2^t, reserved; scale: [2].
+// hyper: [8] = lr, beta1, beta2, epsilon, weight decay, c1 = 1 - beta1^t, c2 = 1 - beta2^t, t; scale: [2].
 // Dispatch: one thread per PER_THREAD vec4, strided by the workgroup (coalesced); workgroups spill from x into y.
 const PER_THREAD: u32 = 4u;
 

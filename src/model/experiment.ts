@@ -8,6 +8,7 @@ import { InputError, type Engine } from '../engine/index.js';
 import { evaluateFeatures, type Evaluation } from './evaluation.js';
 import { extractFeatures } from './features.js';
 import type { Parameters } from './parameters.js';
+import type { Precision } from './precision.js';
 import type { Budget, ObjectiveConfig, Preset } from './presets.js';
 import { trainSupervised } from './supervised.js';
 import { SelfSupervisedTrainer, type StepCosts, type StepMetrics } from './trainer.js';
@@ -19,6 +20,8 @@ export interface ExperimentOptions {
   readonly preset: Preset;
   readonly budget: Budget;
   readonly seed: number;
+  /** Of every training in it; 'f32' by default. */
+  readonly precision?: Precision;
   readonly training: FaceDataset;
   readonly test: FaceDataset;
   /** Goes on from here instead of from the beginning. */
@@ -78,7 +81,7 @@ function checkSplit({ training, test }: ExperimentOptions): void {
  */
 export async function runExperiment(engine: Engine, options: ExperimentOptions, hooks: ExperimentHooks = {}): Promise<ExperimentResult> {
   checkSplit(options);
-  const { budget, seed, training, test } = options;
+  const { budget, seed, precision, training, test } = options;
   const preset: Preset = { ...options.preset, regions: { ...options.preset.regions, actionUnits: training.actionUnits } };
   const evaluate = async (parameters: Parameters): Promise<Evaluation> => {
     const features = await extractFeatures(engine, preset, parameters, training);
@@ -87,7 +90,7 @@ export async function runExperiment(engine: Engine, options: ExperimentOptions, 
   };
   const selfSupervised = (phase: 'self-supervised' | 'global-only', objective: ObjectiveConfig, steps: number) =>
     engine.scope(async () => {
-      const trainer = await SelfSupervisedTrainer.create(engine, { preset, objective, data: training, batch: budget.batch, steps, seed });
+      const trainer = await SelfSupervisedTrainer.create(engine, { preset, objective, data: training, batch: budget.batch, steps, seed, precision });
       let randomInit: Evaluation | null = null;
       if (phase === 'self-supervised') {
         hooks.onTrainer?.(trainer);
@@ -117,7 +120,7 @@ export async function runExperiment(engine: Engine, options: ExperimentOptions, 
     supervised = await engine.scope(async () => {
       const parameters = await trainSupervised(
         engine,
-        { preset, data: training, batch: budget.batch, steps: budget.supervisedSteps, seed },
+        { preset, data: training, batch: budget.batch, steps: budget.supervisedSteps, seed, precision },
         hooks.onSupervisedStep,
       );
       return evaluate(parameters);

@@ -5,6 +5,7 @@
 import { InputError } from '../engine/index.js';
 import type { ActionUnit } from '../data/action-units.js';
 import { BP4D_AUS } from '../data/action-units.js';
+import { LOSS_SCALE, type LossScaleOptions } from '../kernels/optimizer/index.js';
 
 /** The backbone: Swin (Liu et al. 2021), with a convolutional stem where the preset is small. */
 export interface BackboneConfig {
@@ -122,6 +123,8 @@ export interface Preset {
   readonly objective: ObjectiveConfig;
   readonly augmentation: AugmentationConfig;
   readonly optimizer: OptimizerConfig;
+  /** How the loss scale of mixed precision moves. */
+  readonly lossScale: LossScaleOptions;
   readonly supervisedLearningRate: number;
   /** Frames of one person that share a self-supervised batch (as frames of one video do; no label is used). */
   readonly groupSize: number;
@@ -198,6 +201,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     objective: OBJECTIVE,
     augmentation: AUGMENTATION,
     optimizer: OPTIMIZER,
+    lossScale: LOSS_SCALE,
     supervisedLearningRate: 2e-3,
     groupSize: 8,
     faceSize: 80,
@@ -223,6 +227,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     objective: OBJECTIVE,
     augmentation: AUGMENTATION,
     optimizer: { ...OPTIMIZER, learningRate: 1e-3 },
+    lossScale: LOSS_SCALE,
     supervisedLearningRate: 1e-3,
     groupSize: 8,
     faceSize: 128,
@@ -248,6 +253,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     objective: OBJECTIVE,
     augmentation: AUGMENTATION,
     optimizer: { ...OPTIMIZER, learningRate: 5e-4 },
+    lossScale: LOSS_SCALE,
     supervisedLearningRate: 5e-4,
     groupSize: 8,
     faceSize: 256,

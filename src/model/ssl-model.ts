@@ -1,8 +1,10 @@
 /** The self-supervised model: an online network, its running average as target, and what training keeps beside them. */
 import type { Engine, Tensor } from '../engine/index.js';
+import { initialLossScale } from '../kernels/optimizer/index.js';
 import { Encoder } from './encoder.js';
 import { head, headSpecs } from './heads.js';
 import { layOut, makeParameters, type ArenaLayout, type Parameters, type ParameterSpec } from './parameters.js';
+import type { LossScale, Precision } from './precision.js';
 import { checkBackbone, globalFeatureDim, regionFeatureDim, type Preset } from './presets.js';
 
 /** Parameters of the whole model: backbone, then projectors and predictors for the global and region features. */
@@ -35,12 +37,15 @@ export class SslModel {
   readonly secondMoment: Tensor;
   /** [R, R]: learned without labels as a running average of the transport plans. */
   readonly prior: Tensor;
+  /** Null in f32. */
+  readonly lossScale: LossScale | null;
 
   /** @throws {InputError} when the preset's numbers do not fit together. */
   constructor(
     private readonly engine: Engine,
     readonly preset: Preset,
     seed: number,
+    precision: Precision = 'f32',
   ) {
     checkBackbone(preset.backbone);
     this.layout = layOut(sslSpecs(preset));
@@ -50,6 +55,7 @@ export class SslModel {
     this.secondMoment = engine.zeros([this.layout.size], 'f32', 'second moment');
     const regions = preset.regions.actionUnits.length;
     this.prior = engine.tensor(new Float32Array(regions * regions).fill(1 / (regions * regions)), [regions, regions]);
+    this.lossScale = precision === 'mixed' ? { state: initialLossScale(engine, preset.lossScale), options: preset.lossScale } : null;
   }
 
   /** Projections of a network. */

@@ -4,12 +4,13 @@ import { DeviceError, type CapturedStep, type Engine, type Tensor } from '../eng
 import { augmentImages, augmentationParameters } from '../kernels/augment/index.js';
 import { bceWithLogits } from '../kernels/loss/index.js';
 import { linear } from '../kernels/matmul/index.js';
-import { adamw, adamwHyper, clipScale } from '../kernels/optimizer/index.js';
+import { adamw, adamwHyper, initialLossScale, LOSS_SCALE_STATE, STEP_OUTCOME } from '../kernels/optimizer/index.js';
 import { linearSpecs } from './backbone/specs.js';
 import { BatchOrder } from './batch-order.js';
 import { uploadDataset } from './device-dataset.js';
 import { Encoder } from './encoder.js';
 import { layOut, makeParameters, type Parameters } from './parameters.js';
+import { gradientFactor, lossSeeds, type LossScale, type Precision } from './precision.js';
 import { regionFeatureDim, type Preset } from './presets.js';
 import { learningRateAt } from './schedules.js';
 import { attentionMaps } from './training-step.js';
@@ -20,6 +21,8 @@ export interface SupervisedOptions {
   readonly batch: number;
   readonly steps: number;
   readonly seed: number;
+  /** 'f32' by default. */
+  readonly precision?: Precision;
 }
 
 /**
@@ -54,7 +57,7 @@ export async function trainSupervised(
   options: SupervisedOptions,
   onStep: (step: number, loss: number) => void = () => {},
 ): Promise<Parameters> {
-  const { preset, data: faces, batch, steps, seed } = options;
+  const { preset, data: faces, batch, steps, seed, precision = 'f32' } = options;
   const { backbone, optimizer } = preset;
   const aus = faces.actionUnits.length;
   const inputs = regionFeatureDim(backbone) * aus;
@@ -68,6 +71,8 @@ export async function trainSupervised(
     const hyper = engine.zeros([8], 'f32', 'optimiser scalars');
     const targets = engine.zeros([batch, aus], 'u32', 'labels');
     const moments = [engine.zeros([layout.size]), engine.zeros([layout.size])];
+    const lossScale: LossScale | null =
+      precision === 'mixed' ? { state: initialLossScale(engine, preset.lossScale), options: preset.lossScale } : null;
     const weights = engine.tensor(positiveWeights(faces), [aus]);
     const captured: Captured = {
       targets,
@@ -88,10 +93,10 @@ export async function trainSupervised(
             const flat = engine.reshape(regions as Tensor, [batch, inputs]);
             const logits = linear(engine, flat, parameters.get('detector.weight'), parameters.get('detector.bias'));
             const value = bceWithLogits(engine, logits, targets, weights);
-            tape.backward([[value, engine.tensor([1], [1])]]);
+            tape.backward([[value, lossSeeds(engine, [1], lossScale)[0]]]);
             return value;
           });
-          const scale = clipScale(engine, gradients, optimizer.clip);
+          const scale = gradientFactor(engine, gradients, optimizer.clip, hyper, lossScale);
           adamw(engine, { params: parameters.values, gradients, m: moments[0], v: moments[1], hyper, decayEnd: layout.decayEnd, scale });
           return { loss };
         })
@@ -107,8 +112,8 @@ export async function trainSupervised(
       engine.write(hyper, adamwHyper(step + 1, { learningRate: rate, beta1, beta2, epsilon, weightDecay }));
       engine.write(captured.targets, Uint32Array.from({ length: batch * aus }, (_, at) => faces.labels[chosen[Math.floor(at / aus)] * aus + (at % aus)]));
       captured.step.run();
-      const [loss] = await engine.read(captured.step.outputs.loss);
-      if (!Number.isFinite(loss)) throw new DeviceError(`Supervised training stopped at step ${step + 1}: the loss is ${loss}.`);
+      const [[loss], state] = await Promise.all([engine.read(captured.step.outputs.loss), lossScale && engine.read(lossScale.state)]);
+      if (!Number.isFinite(loss) && state?.[LOSS_SCALE_STATE.outcome] !== STEP_OUTCOME.skipped) throw new DeviceError(`Supervised training stopped at step ${step + 1}: the loss is ${loss}.`);
       onStep(step + 1, loss);
     }
     captured.step.destroy();

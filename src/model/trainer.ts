@@ -1,11 +1,12 @@
 /** Self-supervised training: owns the model, the captured step and the schedules; runs the same in Node and in Chrome. */
 import type { FaceDataset } from '../data/dataset.js';
 import { DeviceError, type CapturedStep, type Engine } from '../engine/index.js';
-import { adamwHyper } from '../kernels/optimizer/index.js';
+import { adamwHyper, STEP_OUTCOME } from '../kernels/optimizer/index.js';
 import { BatchOrder, feasibleGroupSize } from './batch-order.js';
 import { restoreTraining, snapshotTraining, type TrainingSnapshot } from './checkpoint/training-state.js';
 import { effectiveRank } from './collapse.js';
 import { uploadDataset, type DeviceDataset } from './device-dataset.js';
+import type { Precision } from './precision.js';
 import type { ObjectiveConfig, Preset } from './presets.js';
 import { learningRateAt, targetDecayAt } from './schedules.js';
 import { SslModel } from './ssl-model.js';
@@ -21,6 +22,8 @@ export interface TrainerOptions {
   /** Length of the schedules: the learning rate reaches zero here. */
   readonly steps: number;
   readonly seed: number;
+  /** 'f32' by default. */
+  readonly precision?: Precision;
 }
 
 /** What one step showed. */
@@ -30,7 +33,10 @@ export interface StepMetrics {
   /** Weighted sum of the terms. */
   readonly loss: number;
   readonly terms: Readonly<Record<string, number>>;
-  /** featureStd, effectiveRank, planEntropy, marginalResidual and gradientNorm. */
+  /**
+   * featureStd, effectiveRank, planEntropy, marginalResidual and gradientNorm; in mixed precision also lossScale (which
+   * the next step has) and overflows (steps skipped so far; a skipped step's gradient norm is not finite).
+   */
   readonly collapse: Readonly<Record<string, number>>;
   readonly learningRate: number;
 }
@@ -71,7 +77,7 @@ export class SelfSupervisedTrainer {
     const { preset, batch } = options;
     const objective = options.objective ?? preset.objective;
     const data = uploadDataset(engine, options.data, preset.regions);
-    const model = new SslModel(engine, preset, options.seed);
+    const model = new SslModel(engine, preset, options.seed, options.precision);
     const inputs: StepInputs = {
       indices: engine.zeros([batch], 'u32', 'face numbers'),
       key: engine.zeros([2], 'u32', 'random key'),
@@ -133,7 +139,10 @@ export class SelfSupervisedTrainer {
     const at = (name: string) => values[places[name]];
     const terms = Object.fromEntries(names.map((name) => [name, at(name)]));
     const loss = names.reduce((sum, name) => sum + at(name) * objective[name], 0);
-    if (!Number.isFinite(loss) || !Number.isFinite(at('gradientNorm'))) {
+    const mixed = this.model.lossScale !== null;
+    // In mixed precision a step that overflowed was skipped, and the next one has a smaller scale, unless it is the least.
+    const skipped = mixed && at('outcome') === STEP_OUTCOME.skipped;
+    if (!skipped && !(Number.isFinite(loss) && Number.isFinite(at('gradientNorm')))) {
       throw new DeviceError(
         `Training stopped at step ${step}: the loss is ${loss} (${names.map((name) => `${name} ${at(name)}`).join(', ')}). ` +
           'Try a smaller learning rate; the last checkpoint is from before this step.',
@@ -149,6 +158,7 @@ export class SelfSupervisedTrainer {
         effectiveRank: effectiveRank(moment, average, 2 * this.options.batch * regions),
         gradientNorm: at('gradientNorm'),
         ...(residual ? { planEntropy: at('planEntropy'), marginalResidual: Math.max(...residual) } : {}),
+        ...(mixed ? { lossScale: at('lossScale'), overflows: at('overflows') } : {}),
       },
       learningRate,
     };

@@ -8,10 +8,11 @@ import { meanPool } from '../kernels/layout/index.js';
 import { featureStd, planEntropy, priorUpdate } from '../kernels/loss/index.js';
 import { matmul } from '../kernels/matmul/index.js';
 import { l2Normalize } from '../kernels/normalization/index.js';
-import { adamw, clipScale, ema } from '../kernels/optimizer/index.js';
+import { adamw, ema, LOSS_SCALE_STATE } from '../kernels/optimizer/index.js';
 import { auMaps } from '../kernels/regions/index.js';
 import type { DeviceDataset } from './device-dataset.js';
 import { contrastTerm, globalTerm, regionTerm, relationTerm, relativeToPerson, swapViews, type Term, type Transport } from './objective.js';
+import { gradientFactor, lossSeeds } from './precision.js';
 import { stageSize, type ObjectiveConfig, type Preset } from './presets.js';
 import type { SslModel } from './ssl-model.js';
 
@@ -21,7 +22,7 @@ export interface StepInputs {
   readonly indices: Tensor;
   /** u32 [2]: seed and step, the key of every random number. */
   readonly key: Tensor;
-  /** f32 [8]: learning rate, betas, epsilon, weight decay, bias corrections (see optimizer/adamw.wgsl). */
+  /** f32 [8]: learning rate, betas, epsilon, weight decay, bias corrections, step (see optimizer/adamw.wgsl). */
   readonly hyper: Tensor;
   /** f32 [1]: decay of the target network. */
   readonly targetDecay: Tensor;
@@ -30,7 +31,10 @@ export interface StepInputs {
 export interface StepOutputs {
   /** The loss terms that are computed. */
   readonly terms: readonly Term['name'][];
-  /** Where each term and each monitor (gradientNorm, featureStd, planEntropy) stands in `scalars`. */
+  /**
+   * Where each term and each monitor (gradientNorm, featureStd, planEntropy; in mixed precision lossScale, overflows and
+   * outcome, after this step) stands in `scalars`.
+   */
   readonly places: Readonly<Record<string, number>>;
   /** f32: small tensors, one every 256 bytes. */
   readonly scalars: Tensor;
@@ -79,7 +83,7 @@ export function captureTrainingStep(
   { batch, groupSize }: { readonly batch: number; readonly groupSize: number },
   objective: ObjectiveConfig,
 ): CapturedStep<StepOutputs> {
-  const { preset, online, target, layout } = model;
+  const { preset, online, target, layout, lossScale } = model;
   const usesRegions = objective.region > 0 || objective.contrast > 0 || objective.relation > 0;
   return engine.capture('training step', () => {
     const { geometry, colour } = augmentationParameters(engine, {
@@ -115,10 +119,11 @@ export function captureTrainingStep(
           transport = relation.transport;
         }
       }
-      tape.backward(terms.map(({ value, weight }) => [value, engine.tensor([weight], [1])]));
+      const seeds = lossSeeds(engine, terms.map(({ weight }) => weight), lossScale);
+      tape.backward(terms.map(({ value }, index) => [value, seeds[index]]));
     });
 
-    const scale = clipScale(engine, online.gradients as Tensor, preset.optimizer.clip);
+    const scale = gradientFactor(engine, online.gradients as Tensor, preset.optimizer.clip, inputs.hyper, lossScale);
     adamw(engine, {
       params: online.values,
       gradients: online.gradients as Tensor,
@@ -128,23 +133,28 @@ export function captureTrainingStep(
       decayEnd: layout.decayEnd,
       scale,
     });
-    ema(engine, { target: target.values, online: online.values, hyper: inputs.targetDecay });
+    ema(engine, { target: target.values, online: online.values, hyper: inputs.targetDecay, scale });
     const solved = transport as Transport | null;
-    if (solved && objective.priorDecay < 1) priorUpdate(engine, model.prior, solved.plan, objective.priorDecay);
+    if (solved && objective.priorDecay < 1) priorUpdate(engine, model.prior, solved.plan, objective.priorDecay, { scale });
 
     const watched = l2Normalize(engine, projected.regions ?? projected.global);
     const dim = watched.shape[watched.shape.length - 1];
     const rows = engine.reshape(watched, [watched.size / dim, dim]);
-    const monitors = [scale, featureStd(engine, rows), ...(solved ? [planEntropy(engine, solved.plan)] : [])];
-    // clipScale gives [scale, norm]: the norm is its second element.
-    const monitorNames = ['gradientNorm', 'featureStd', 'planEntropy'].slice(0, monitors.length);
+    // What is watched: a small tensor, and at which of its elements each name is found.
+    const monitors: readonly (readonly [tensor: Tensor, names: Readonly<Record<string, number>>])[] = [
+      ...terms.map(({ name, value }) => [value, { [name]: 0 }] as const),
+      [scale, { gradientNorm: 1 }],
+      [featureStd(engine, rows), { featureStd: 0 }],
+      ...(solved ? [[planEntropy(engine, solved.plan), { planEntropy: 0 }] as const] : []),
+      ...(lossScale ? [[lossScale.state, { lossScale: LOSS_SCALE_STATE.scale, overflows: LOSS_SCALE_STATE.overflows, outcome: LOSS_SCALE_STATE.outcome }] as const] : []),
+    ];
     const places = Object.fromEntries(
-      [...terms.map((term) => term.name), ...monitorNames].map((name, index) => [name, index * GATHER_STRIDE + (name === 'gradientNorm' ? 1 : 0)]),
+      monitors.flatMap(([, names], index) => Object.entries(names).map(([name, element]) => [name, index * GATHER_STRIDE + element])),
     );
     return {
       terms: terms.map((term) => term.name),
       places,
-      scalars: gather(engine, [...terms.map((term) => term.value), ...monitors]),
+      scalars: gather(engine, monitors.map(([tensor]) => tensor)),
       secondMoment: matmul(engine, rows, rows, { transposeA: true }),
       mean: meanPool(engine, engine.reshape(rows, [1, rows.shape[0], dim])),
       transport: solved,

@@ -11,7 +11,7 @@ import { concatLast, gatherRows, meanPool, patchify, patchMerge, transpose01 } f
 import * as loss from '../../src/kernels/loss/index.js';
 import { launchProduct, linear, matmul, type MatmulOptions } from '../../src/kernels/matmul/index.js';
 import { batchNorm, l2Normalize, layerNorm, softmax } from '../../src/kernels/normalization/index.js';
-import { adamw, adamwHyper, clipScale, ema } from '../../src/kernels/optimizer/index.js';
+import { adamw, adamwHyper, clipScale, clipScaledGradients, ema, initialLossScale, LOSS_SCALE } from '../../src/kernels/optimizer/index.js';
 import { regionPool } from '../../src/kernels/pooling/index.js';
 import { philox, uniform } from '../../src/kernels/random/index.js';
 import { columnSum, dotOf, mean, scaleByScalar, sum, sumOf } from '../../src/kernels/reduction/index.js';
@@ -109,6 +109,11 @@ const optimizer: RaceCase[] = [
   }),
   plain('clipScale over several workgroups', (engine) => clipScale(engine, upload(engine, [2048], 1), 0.5)),
   plain('ema', (engine) => ema(engine, { target: upload(engine, [320], 1), online: upload(engine, [320], 2), hyper: engine.tensor([0.9], [1]) })),
+  plain('clipScaledGradients and a gated ema', (engine) => {
+    const hyper = engine.tensor(adamwHyper(3, { learningRate: 1e-2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 }), [8]);
+    const scale = clipScaledGradients(engine, upload(engine, [2048], 1), 0.5, { state: initialLossScale(engine), hyper, options: LOSS_SCALE });
+    ema(engine, { target: upload(engine, [320], 1), online: upload(engine, [320], 2), hyper: engine.tensor([0.9], [1]), scale });
+  }),
 ];
 
 const AUGMENTATION = {

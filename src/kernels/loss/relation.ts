@@ -65,10 +65,11 @@ export function relationMarginals(engine: Engine, o: Tensor, t: Tensor, floor = 
  * @param prior [R, R], R ≤ 32, mass 1
  * @param plan [B, R, R]
  * @param floor keeps every pair alive
+ * @param scale [2] of `clipScale` or `clipScaledGradients`, whose factor 0 (a skipped step) leaves the prior as it is
  * @throws {ShapeError} when prior and plan do not fit
  * @throws {InputError} when decay is not within 0 to 1
  */
-export function priorUpdate(engine: Engine, prior: Tensor, plan: Tensor, decay: number, floor = 1e-4): void {
+export function priorUpdate(engine: Engine, prior: Tensor, plan: Tensor, decay: number, { floor = 1e-4, scale }: { floor?: number; scale?: Tensor } = {}): void {
   const [batch, regions] = plan.shape;
   expectShape('priorUpdate: plan', plan.shape, [batch, regions, regions]);
   expectShape('priorUpdate: prior', prior.shape, [regions, regions]);
@@ -76,7 +77,8 @@ export function priorUpdate(engine: Engine, prior: Tensor, plan: Tensor, decay: 
   if (!(decay >= 0 && decay <= 1)) throw new InputError(`priorUpdate: decay is ${decay}, expected a number from 0 to 1.`);
   engine.dispatch({
     shader: 'loss/prior_update',
-    tensors: { plan, prior },
+    constants: { GATED: Boolean(scale) },
+    tensors: { plan, prior, gate: scale ?? plan },
     params: { batch, regions, decay, least: floor },
     workgroups: [1],
     flops: 2 * plan.size,

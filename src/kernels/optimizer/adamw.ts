@@ -12,14 +12,15 @@ export interface AdamWArguments {
   /** First and second moments; start at zero. */
   readonly m: Tensor;
   readonly v: Tensor;
-  /** f32 [8]: learning rate, β1, β2, ε, weight decay, 1 − β1^t, 1 − β2^t, reserved; see `adamwHyper`. */
+  /** f32 [8]: learning rate, β1, β2, ε, weight decay, 1 − β1^t, 1 − β2^t, t; see `adamwHyper`. */
   readonly hyper: Tensor;
   /** Elements before this index are decayed; a multiple of 4. */
   readonly decayEnd: number;
-  /** f32 [2] of `clipScale`. */
+  /** f32 [2] of `clipScale` or `clipScaledGradients`. */
   readonly scale: Tensor;
 }
 
+/** Elements as vec4s. @throws {ShapeError} when they are no multiple of 4 */
 function vectors(what: string, count: number): number {
   if (count % VECTOR !== 0) throw new ShapeError(`${what} has ${count} elements, expected a multiple of ${VECTOR}.`);
   return count / VECTOR;
@@ -27,7 +28,7 @@ function vectors(what: string, count: number): number {
 
 /**
  * AdamW (Loshchilov and Hutter 2019) over a whole arena in one launch, in place: decoupled weight decay, bias
- * correction, gradients multiplied by scale[0]. A scale of 0 (a gradient that is not finite) leaves all as it was.
+ * correction, gradients multiplied by scale[0]. A factor of 0 (a gradient that is not finite) leaves all as it was.
  * @throws {ShapeError} when the arenas differ in shape or are no multiple of 4
  */
 export function adamw(engine: Engine, { params, gradients, m, v, hyper, decayEnd, scale }: AdamWArguments): void {
@@ -55,7 +56,7 @@ export function adamwHyper(
   { learningRate, beta1, beta2, epsilon, weightDecay }: { learningRate: number; beta1: number; beta2: number; epsilon: number; weightDecay: number },
 ): Float32Array<ArrayBuffer> {
   const [rounded1, rounded2] = [Math.fround(beta1), Math.fround(beta2)];
-  return Float32Array.of(learningRate, beta1, beta2, epsilon, weightDecay, 1 - rounded1 ** step, 1 - rounded2 ** step, 0);
+  return Float32Array.of(learningRate, beta1, beta2, epsilon, weightDecay, 1 - rounded1 ** step, 1 - rounded2 ** step, step);
 }
 
 /**
@@ -66,10 +67,21 @@ export function adamwHyper(
  * @returns [2]: factor, norm
  */
 export function clipScale(engine: Engine, gradients: Tensor, limit: number): Tensor {
-  const count = vectors('clipScale: gradients', gradients.size);
+  const partial = sumSquares(engine, gradients);
+  const result = engine.empty([2]);
+  engine.dispatch({ shader: 'optimizer/clip_finish', tensors: { partial, result }, params: { count: partial.size, limit }, workgroups: [1] });
+  return result;
+}
+
+/**
+ * First stage of the gradient norm.
+ * @param gradients f32 arena, a multiple of 4 elements
+ * @returns [at most 256]: sums of squares
+ */
+export function sumSquares(engine: Engine, gradients: Tensor): Tensor {
+  const count = vectors('gradient norm: gradients', gradients.size);
   const groups = Math.max(1, Math.min(256, Math.ceil(count / 512)));
   const partial = engine.empty([groups]);
-  const result = engine.empty([2]);
   engine.dispatch({
     shader: 'optimizer/sum_squares_partial',
     tensors: { x: gradients, partial },
@@ -78,24 +90,26 @@ export function clipScale(engine: Engine, gradients: Tensor, limit: number): Ten
     flops: 2 * gradients.size,
     bytes: 4 * gradients.size,
   });
-  engine.dispatch({ shader: 'optimizer/clip_finish', tensors: { partial, result }, params: { count: groups, limit }, workgroups: [1] });
-  return result;
+  return partial;
 }
 
 /**
  * Exponential moving average of a whole arena in one launch, in place: target = τ target + (1 − τ) online.
- * @param arenas target and online [P], P a multiple of 4; hyper [1] = τ
+ * @param arenas target and online [P], P a multiple of 4; hyper [1] = τ; scale [2] of `clipScale` or
+ *   `clipScaledGradients`, whose factor 0 (a skipped step) leaves the target as it is, bit for bit
  * @throws {ShapeError} when the arenas differ in shape or are no multiple of 4
  */
-export function ema(engine: Engine, { target, online, hyper }: { target: Tensor; online: Tensor; hyper: Tensor }): void {
+export function ema(engine: Engine, { target, online, hyper, scale }: { target: Tensor; online: Tensor; hyper: Tensor; scale?: Tensor }): void {
   expectShape('ema: online', online.shape, target.shape);
   expectShape('ema: hyper', hyper.shape, [1]);
   const count = vectors('ema: target', target.size);
+  const launch = itemLaunch(engine, count);
   engine.dispatch({
     shader: 'optimizer/ema',
-    tensors: { online, tau: hyper, average: target },
+    constants: { ...launch.constants, GATED: Boolean(scale) },
+    tensors: { online, tau: hyper, average: target, gate: scale ?? hyper },
     params: { count },
-    ...itemLaunch(engine, count),
+    workgroups: launch.workgroups,
     flops: 3 * target.size,
     bytes: 12 * target.size,
   });

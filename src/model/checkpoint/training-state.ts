@@ -15,6 +15,8 @@ export interface TrainingSnapshot {
 }
 
 const FORMAT = 'zygo-training-1';
+/** [4], the state of the loss scale; only in checkpoints of mixed precision. */
+const LOSS_SCALE_NAME = 'loss-scale';
 
 /** The part of a preset that fixes shapes, as JSON. */
 export function architectureOf({ backbone, heads, regions }: Preset): string {
@@ -24,6 +26,11 @@ export function architectureOf({ backbone, heads, regions }: Preset): string {
 /** The four arenas by the prefix of their tensors' names. */
 function arenas(model: SslModel): Record<string, Tensor> {
   return { online: model.online.values, target: model.target.values, 'adamw.m': model.firstMoment, 'adamw.v': model.secondMoment };
+}
+
+/** Small tensors by name; the loss scale only of a model that trains with one. */
+function smallTensors({ prior, lossScale }: SslModel): Record<string, Tensor> {
+  return { 'relation.prior': prior, ...(lossScale ? { [LOSS_SCALE_NAME]: lossScale.state } : {}) };
 }
 
 function addArena(tensors: Map<string, SafetensorsTensor>, layout: ArenaLayout, prefix: string, values: Float32Array<ArrayBuffer>): void {
@@ -39,7 +46,9 @@ export async function snapshotTraining(engine: Engine, model: SslModel, step: nu
   for (const [prefix, arena] of Object.entries(arenas(model))) {
     addArena(tensors, model.layout, prefix, Float32Array.from(await engine.read(arena)));
   }
-  tensors.set('relation.prior', { dtype: 'F32', shape: model.prior.shape, data: Float32Array.from(await engine.read(model.prior)) });
+  for (const [name, tensor] of Object.entries(smallTensors(model))) {
+    tensors.set(name, { dtype: 'F32', shape: tensor.shape, data: Float32Array.from(await engine.read(tensor)) });
+  }
   return { step, preset: model.preset.name, architecture: architectureOf(model.preset), tensors };
 }
 
@@ -68,7 +77,11 @@ export function restoreTraining(engine: Engine, model: SslModel, snapshot: Train
     for (const { name, shape } of model.layout.specs) values.set(take(`${prefix}.${name}`, shape), model.layout.offsets.get(name) as number);
     return [arena, values];
   });
-  writes.push([model.prior, Float32Array.from(take('relation.prior', model.prior.shape))]);
+  for (const [name, tensor] of Object.entries(smallTensors(model))) {
+    // A run in f32 goes on in mixed precision with the first loss scale.
+    if (name === LOSS_SCALE_NAME && !snapshot.tensors.has(name)) continue;
+    writes.push([tensor, Float32Array.from(take(name, tensor.shape))]);
+  }
   for (const [tensor, values] of writes) engine.write(tensor, values);
   return snapshot.step;
 }

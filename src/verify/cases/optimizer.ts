@@ -1,5 +1,5 @@
 /** The optimiser over an arena of several workgroups. */
-import { adamw, adamwHyper, clipScale, ema } from '../../kernels/optimizer/index.js';
+import { adamw, adamwHyper, clipScale, clipScaledGradients, ema, initialLossScale, LOSS_SCALE } from '../../kernels/optimizer/index.js';
 import * as reference from '../../../test/reference/optimizer.js';
 import { FORWARD_TOLERANCE, type VerifyCase } from '../types.js';
 import { input } from '../values.js';
@@ -66,7 +66,43 @@ function clipCase(limit: number): VerifyCase {
   };
 }
 
+/** A step that is taken, or with a gradient beyond f32 one that is skipped, and what it leaves of the running average. */
+function scaledCase(overflow: boolean): VerifyCase {
+  const [gradients, target, online] = [input([COUNT], 87, { spread: overflow ? 1e30 : 1 }), input([COUNT], 88), input([COUNT], 89)];
+  const { initial, growthInterval } = LOSS_SCALE;
+  const step = 5;
+  const limit = 3;
+  const rates = { learningRate: RATE, ...OPTIONS };
+  return {
+    op: 'clipScaledGradients',
+    name: `[${COUNT}], limit ${limit}, ${overflow ? 'overflow' : 'no overflow'}`,
+    run(engine) {
+      const state = initialLossScale(engine);
+      engine.write(state, [initial, growthInterval - 1, 2, 0]);
+      const hyper = engine.tensor(adamwHyper(step, rates), [8]);
+      const scale = clipScaledGradients(engine, engine.tensor(gradients.data, [COUNT]), limit, { state, hyper, options: LOSS_SCALE });
+      const average = engine.tensor(target.data, [COUNT]);
+      ema(engine, { target: average, online: engine.tensor(online.data, [COUNT]), hyper: engine.tensor([0.9], [1], 'f32'), scale });
+      // An infinite norm cannot be compared.
+      return { ...(overflow ? {} : { 'factor, norm': scale }), state, hyper, average };
+    },
+    reference() {
+      const norm = Math.sqrt(gradients.data.reduce((sum, value) => sum + value * value, 0)) / initial;
+      const overflows = overflow ? 3 : 2;
+      const corrections = [OPTIONS.beta1, OPTIONS.beta2].map((beta) => 1 - beta ** (step - overflows));
+      const tau = overflow ? 1 : 0.9;
+      const close = (values: ArrayLike<number>) => ({ values, tolerance: FORWARD_TOLERANCE });
+      return {
+        ...(overflow ? {} : { 'factor, norm': close([Math.min(1, limit / (norm + 1e-6)) / initial, norm]) }),
+        state: close(overflow ? [initial / 2, 0, overflows, 1] : [2 * initial, 0, overflows, 0]),
+        hyper: close([...adamwHyper(step, rates).subarray(0, 5), ...corrections, step]),
+        average: close(Float64Array.from(target.data, (value, index) => tau * value + (1 - tau) * online.data[index])),
+      };
+    },
+  };
+}
+
 /** Cases of src/kernels/optimizer. */
 export function optimizerCases(): VerifyCase[] {
-  return [adamwCase(), emaCase(), clipCase(3), clipCase(1000)];
+  return [adamwCase(), emaCase(), clipCase(3), clipCase(1000), scaledCase(false), scaledCase(true)];
 }
