@@ -6,6 +6,7 @@ import type { Group } from '../harness/subject.js';
 import { subjectOf, type OpCase } from './case.js';
 import { blockCost, largestThatFits, stagesOf, type Stage, type SuiteContext } from './context.js';
 import { ladder } from './ladder.js';
+import { headCases, relationGroups } from './losses.js';
 import {
   addCase,
   attentionCase,
@@ -23,9 +24,13 @@ import {
 import { optimizerGroups } from './optimizer.js';
 import { attentionRivals, blockRivals } from './rivals.js';
 import { sinkhornCase, sinkhornRivals, type TransportSizes } from './sinkhorn.js';
+import { viewGroups } from './views.js';
 
 /** Images of a step, largest first: both views of the tiny preset's batch, and what a GPU does well with at 224 pixels. */
 const BATCHES: Readonly<Record<string, readonly number[]>> = { tiny: [64, 16, 4], 'swin-t': [16, 8, 4, 2, 1] };
+
+/** Statistics over a batch need rows: two views of two faces. */
+const FEWEST_VIEWS = 4;
 
 /** A case as two rows. */
 function bothPasses(given: OpCase): Group[] {
@@ -69,6 +74,17 @@ function stageCases({ backbone, regions }: Preset, stage: Stage, batch: number):
   ];
 }
 
+/** What is around the backbone: losses, heads' normalisation, views and their maps. */
+function headGroups(context: SuiteContext, preset: Preset): Group[] {
+  const { backbone, heads, regions, name } = preset;
+  const views = largestThatFits(context, `${name} losses and views, images`, BATCHES[name].filter((images) => images >= FEWEST_VIEWS), (images) => ({
+    flops: images * (200 * backbone.imageSize ** 2 + 10 * regions.actionUnits.length * heads.hiddenDim),
+    bytes: 4 * images * (3 * backbone.imageSize ** 2 + 4 * regions.actionUnits.length * heads.hiddenDim),
+  }));
+  if (views === null) return [];
+  return [...headCases(preset, views).flatMap(bothPasses), ...relationGroups(preset, views), ...viewGroups(preset, views / 2)];
+}
+
 function modelGroups(context: SuiteContext, preset: Preset): Group[] {
   const groups = stagesOf(preset).flatMap((stage) => {
     const batch = batchOf(context, stage);
@@ -86,6 +102,7 @@ function modelGroups(context: SuiteContext, preset: Preset): Group[] {
       groups.push(...bothPasses(convolutionCase(name, batch, backbone.imageSize / 2, half, backbone.embedDim, 'none')));
     }
   }
+  groups.push(...headGroups(context, preset));
   const parameters = layOut(sslSpecs(preset)).size;
   const size = largestThatFits(context, `${name} optimiser, parameters`, [parameters, 2 ** 20], (count) => ({ flops: 14 * count, bytes: 16 * count }));
   if (size !== null) groups.push(...optimizerGroups(name, size));
