@@ -80,6 +80,7 @@ function makeCommand(): Command {
     .option('--suite <name>', `${SUITES.join(', ')}`, oneOf('--suite', SUITES), 'quick')
     .option('--filter <text>', 'only groups of rows whose name holds this text')
     .option('--list', 'print the names of the groups and end', false)
+    .option('--tuned', 'measure the choices that zygo tune stored for this adapter beside the rules, where they differ', false)
     .option('--json <file>', 'write everything, raw samples too, into this file')
     .option('--report <file>', 'write a report as one HTML file that needs no network')
     .option('--seconds <number>', 'seconds of samples per row at most', numberAbove('--seconds', 0.01))

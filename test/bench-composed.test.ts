@@ -1,7 +1,7 @@
 /** The benchmark's own kernels on the device: the composed rival equals the fused kernel, and subjects check themselves. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Engine, Tensor } from '../src/engine/index.js';
+import type { Engine, Tensor, TunedLookup } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
 import { openEngine } from '../src/kernels/open-engine.js';
 import { findNodeGpu } from '../src/platform/node/gpu.js';
@@ -117,18 +117,31 @@ test('a kernel that computes something else fails its check', () =>
 /** Timers that believe everything: what is measured is not what is tested here. */
 const QUANTA = { wall: 1e-9, gpu: null };
 
+/** A bench that takes three samples, throws none away and flushes nothing. */
+async function quietBench(engine: Engine, tuned: TunedLookup | null): Promise<{ bench: Bench; close: () => void }> {
+  const timer = await DeviceTimer.create(engine, () => performance.now() / 1000);
+  const canary = await Canary.create(timer, QUANTA);
+  const bench: Bench = {
+    timer,
+    quanta: QUANTA,
+    canary,
+    // A band that nothing leaves.
+    band: { baseline: 1, tolerance: Infinity },
+    options: { rule: { minimum: 3, maximum: 3, precision: 1, seconds: 60 }, flushBytes: 0, coldSamples: 0, runLimit: 1, copyBytes: 1024 },
+    tuned,
+  };
+  return {
+    bench,
+    close() {
+      canary.destroy();
+      timer.destroy();
+    },
+  };
+}
+
 test('a wrong row gets no time, a right one gets samples, a refused one says why, and all memory comes back', () =>
   withBenchEngine(async (engine) => {
-    const timer = await DeviceTimer.create(engine, () => performance.now() / 1000);
-    const canary = await Canary.create(timer, QUANTA);
-    const bench: Bench = {
-      timer,
-      quanta: QUANTA,
-      canary,
-      // A band that nothing leaves.
-      band: { baseline: 1, tolerance: Infinity },
-      options: { rule: { minimum: 3, maximum: 3, precision: 1, seconds: 60 }, flushBytes: 0, coldSamples: 0, runLimit: 1, copyBytes: 1024 },
-    };
+    const { bench, close } = await quietBench(engine, null);
     const right = layerNormCase('test', 8, 16);
     const wrong = { ...right, op: 'wrong', forward: (e: Engine, t: Readonly<Record<string, Tensor>>) => right.forward(e, { ...t, weight: t.bias }) };
     const group: Group = {
@@ -148,8 +161,29 @@ test('a wrong row gets no time, a right one gets samples, a refused one says why
     assert.equal(rows[1].summary, null);
     assert.match(rows[2].note, /variant nonsense is forced/);
     assert.deepEqual(comparisons, [], 'a row without a time is compared with nothing');
-    canary.destroy();
-    timer.destroy();
+    close();
+  }));
+
+test('stored choices become a row of their own, in turns with the rules, where they differ from them', () =>
+  withBenchEngine(async (engine) => {
+    const given = layerNormCase('test', 8, 16);
+    const group: Group = { name: 'tuned', subjects: [subjectOf(given, { section: 'kernels', pass: 'forward' })] };
+    const measured = async (stored: string | null) => {
+      const { bench, close } = await quietBench(engine, (family) => (family === 'rows' && stored !== null ? stored : undefined));
+      const result = await measureGroup(bench, group, new WeakSet());
+      close();
+      return result;
+    };
+    const [only] = (await measured(null)).rows;
+    const { variant: rule, problem } = only.choices.find(({ family }) => family === 'rows') ?? assert.fail('a row kernel must choose its lanes');
+    assert.equal((await measured(rule)).rows.length, 1, 'the rule stored is no other row');
+    assert.equal((await measured('nonsense')).rows.length, 1, 'a stored variant that cannot run is no other row');
+    const other = rule === 'thread' ? 'lanes8' : 'thread';
+    const { rows, comparisons } = await measured(other);
+    assert.deepEqual(rows.map(({ variant }) => variant), ['rules', 'tuned']);
+    assert.deepEqual(rows[1].choices.filter(({ family }) => family === 'rows'), [{ family: 'rows', problem, variant: other, rule }]);
+    assert.ok(rows.every(({ status }) => status === 'timed'));
+    assert.deepEqual(comparisons.map(({ above, below }) => [above, below]), [[rows[0].id, rows[1].id]]);
   }));
 
 test('a replay does what its step does, however often', () =>

@@ -30,6 +30,7 @@ function row(id: string, given: Partial<Row> & { readonly time?: number; readonl
     pass: 'forward',
     implementation: 'zygo',
     variant: 'rules',
+    choices: [],
     status: 'timed',
     note: '',
     check: { error: 1e-6, tolerance: 2e-5, output: 'y', against: 'float64' },
@@ -57,6 +58,7 @@ function result(rows: Row[], given: Partial<BenchResult> = {}): BenchResult {
     version: 1,
     suite: 'quick',
     filter: null,
+    tuned: null,
     environment: {
       zygo: '0.0.0',
       commit: null,

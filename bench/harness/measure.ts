@@ -1,6 +1,7 @@
 /** Measures groups of subjects: check first, then compile, first run, hot and cold times, all of them in turns. */
-import { ZygoError } from '../../src/engine/index.js';
+import { ZygoError, type TunedLookup } from '../../src/engine/index.js';
 import { relativeError } from '../../src/verify/compare.js';
+import { leavesChoices, watchingChoices, withTuned, type SeenChoices } from './choices.js';
 import type { MeasureOptions } from './options.js';
 import type { Canary } from './peaks.js';
 import { secondsOf } from './peaks.js';
@@ -18,6 +19,8 @@ export interface Bench {
   readonly canary: Canary;
   readonly band: CanaryBand;
   readonly options: MeasureOptions;
+  /** Stored choices: where they differ from the rules, a second row is sampled in turns with the first. Null for none. */
+  readonly tuned: TunedLookup | null;
 }
 
 /** Fewer samples than this give no figure. */
@@ -26,6 +29,7 @@ const FEWEST_SAMPLES = 3;
 /** A row that is being made. */
 interface Entry {
   readonly subject: Subject;
+  readonly seen: SeenChoices | null;
   row: Row;
   prepared: Prepared | null;
   replay: Replay | null;
@@ -39,6 +43,7 @@ function emptyRow(subject: Subject, group: string): Row {
     id: rowId(subject.name),
     group,
     series,
+    choices: [],
     status: 'failed',
     note: '',
     check: null,
@@ -66,8 +71,9 @@ async function worst(prepared: Prepared): Promise<NonNullable<Row['check']>> {
 async function begin({ timer }: Bench, subject: Subject, group: string, compiled: WeakSet<object>): Promise<Entry> {
   const { engine } = timer;
   const row = emptyRow(subject, group);
-  const prepared = await subject.capture(engine);
+  const { value: prepared, seen } = await watchingChoices(engine, () => subject.capture(engine));
   const { step } = prepared;
+  row.choices = seen.choices;
   const launches = step.commands.flatMap((command) => (command.kind === 'dispatch' ? [command] : []));
   row.dispatches = step.dispatches;
   row.flops = step.flops;
@@ -90,9 +96,9 @@ async function begin({ timer }: Bench, subject: Subject, group: string, compiled
   if (row.check.error === null || row.check.error > row.check.tolerance) {
     row.status = 'wrong';
     row.note = `${row.check.output} is wrong, so there is no time`;
-    return { subject, row, prepared, replay: null, growth: null };
+    return { subject, seen, row, prepared, replay: null, growth: null };
   }
-  return { subject, row, prepared, replay: new Replay(engine, step), growth: null };
+  return { subject, seen, row, prepared, replay: new Replay(engine, step), growth: null };
 }
 
 async function sampleCold({ timer, quanta, options }: Bench, replay: Replay): Promise<Row['cold']> {
@@ -152,8 +158,8 @@ export interface GroupResult {
 }
 
 /** Ratios of a group's rows that were timed. */
-function compared(group: Group, rows: readonly Row[]): Comparison[] {
-  return (group.ratios ?? []).flatMap(([above, below]) => {
+function compared(group: Group, rows: readonly Row[], ratios: readonly (readonly [above: number, below: number])[]): Comparison[] {
+  return ratios.flatMap(([above, below]) => {
     const [a, b] = [rows[above], rows[below]];
     if (a.status !== 'timed' || b.status !== 'timed' || !a.hot || !b.hot) return [];
     const clock = a.hot.gpu && b.hot.gpu ? 'gpu' : 'wall';
@@ -171,26 +177,34 @@ export async function measureGroup(bench: Bench, group: Group, compiled: WeakSet
   const { engine } = bench.timer;
   return engine.scope(async () => {
     const entries: Entry[] = [];
+    const ratios = [...(group.ratios ?? [])];
     let canaries: readonly number[] = [];
+    const start = async (subject: Subject): Promise<void> => {
+      try {
+        entries.push(await begin(bench, subject, group.name, compiled));
+      } catch (error) {
+        if (!(error instanceof ZygoError)) throw error;
+        const row = emptyRow(subject, group.name);
+        row.note = reasonOf(error);
+        entries.push({ subject, seen: null, row, prepared: null, replay: null, growth: null });
+        // A lost device or an earlier failure ends the run here; a kernel that was refused does not.
+        engine.checkDevice();
+      }
+    };
     try {
-      for (const subject of group.subjects) {
-        try {
-          entries.push(await begin(bench, subject, group.name, compiled));
-        } catch (error) {
-          if (!(error instanceof ZygoError)) throw error;
-          const row = emptyRow(subject, group.name);
-          row.note = reasonOf(error);
-          entries.push({ subject, row, prepared: null, replay: null, growth: null });
-          // A lost device or an earlier failure ends the run here; a kernel that was refused does not.
-          engine.checkDevice();
-        }
+      for (const subject of group.subjects) await start(subject);
+      const { tuned } = bench;
+      for (const [at, { subject, seen }] of tuned ? [...entries.entries()] : []) {
+        if (!tuned || !leavesChoices(subject) || !seen?.differs(tuned)) continue;
+        ratios.push([at, entries.length]);
+        await start(withTuned(subject, tuned));
       }
       const right = entries.filter(({ replay }) => replay !== null);
       canaries = right.length > 0 ? await sampleHot(bench, right) : [];
       for (const { row, replay, prepared, subject } of right) {
         if (row.status !== 'timed' || !row.hot || !replay || !prepared) continue;
         row.cold = await sampleCold(bench, replay);
-        await subject.inspect?.(bench.timer, prepared.step, replay);
+        await subject.inspect?.(bench.timer, prepared.step, replay, row.id);
         row.summary = {
           wall: summarize(row.hot.wall),
           gpu: row.hot.gpu && summarize(row.hot.gpu),
@@ -204,6 +218,6 @@ export async function measureGroup(bench: Bench, group: Group, compiled: WeakSet
       }
     }
     const rows = entries.map(({ row }) => row);
-    return { rows, comparisons: compared(group, rows), canaries };
+    return { rows, comparisons: compared(group, rows, ratios), canaries };
   }) as Promise<GroupResult>;
 }

@@ -19,6 +19,8 @@ export interface RunRequest {
   readonly suite: SuiteName;
   /** Only groups whose name holds this text. */
   readonly filter: string | null;
+  /** Measure stored choices beside the rules. */
+  readonly tuned: boolean;
   /** Samples of a row at least. */
   readonly samples: number;
   /** Seconds of samples of a row at most; null: by the suite. */

@@ -111,14 +111,18 @@ async function best(timer: DeviceTimer, quanta: Quanta, candidates: readonly Can
   return fastest ? { ...fastest, tried: measured.map(({ how, value }) => ({ how, value })) } : null;
 }
 
+/** The fastest of several multiply-add kernels, in operations per second; null when the timer cannot tell. */
+export function measureArithmetic(timer: DeviceTimer, quanta: Quanta): Promise<Peak | null> {
+  // Enough threads to fill the largest GPU; a software adapter is full with few, and slow with many.
+  const [threads, rounds] = timer.engine.info.software ? [4096, 256] : [1 << 19, 1024];
+  return best(timer, quanta, ([1, 4] as const).map((width) => fmaCandidate(threads, rounds, width)));
+}
+
 /** The fastest of several copies and of several multiply-add kernels. Medians, so that rows can exceed them. */
 export async function measurePeaks(timer: DeviceTimer, quanta: Quanta, copyBytes: number): Promise<{ copy: Peak | null; fma: Peak | null }> {
-  const { software } = timer.engine.info;
-  // Enough threads to fill the largest GPU; a software adapter is full with few, and slow with many.
-  const [threads, rounds] = software ? [4096, 256] : [1 << 19, 1024];
   return {
     copy: await best(timer, quanta, [1, 4, 16].map((perThread) => copyCandidate(copyBytes, perThread))),
-    fma: await best(timer, quanta, ([1, 4] as const).map((width) => fmaCandidate(threads, rounds, width))),
+    fma: await measureArithmetic(timer, quanta),
   };
 }
 

@@ -7,7 +7,7 @@ import { FORMAT_VERSION, type BenchResult, type Comparison, type Row, type Serie
 import { fitPowerLaw } from '../../src/timing/statistics.js';
 
 /** Known before the first group. */
-export interface RunHead extends Pick<BenchResult, 'suite' | 'filter' | 'environment' | 'timer' | 'rules' | 'peaks'> {
+export interface RunHead extends Pick<BenchResult, 'suite' | 'filter' | 'tuned' | 'environment' | 'timer' | 'rules' | 'peaks'> {
   /** The canary's band and the samples that it follows from. */
   readonly canary: CanaryBand & { readonly calibration: readonly number[] };
 }
@@ -80,12 +80,13 @@ export class ResultCollector {
     const { head, groups } = this.begun;
     const missing = cutShort === null ? [] : groups.filter((name) => !this.finished.has(name) && !this.skipped.has(name));
     const skipped = [...this.skipped, ...missing.map((name) => [name, `not measured: ${cutShort}`] as const)];
-    const { canary, suite, filter, environment, timer, rules, peaks } = head;
+    const { canary, suite, filter, tuned, environment, timer, rules, peaks } = head;
     return {
       format: 'zygo-bench',
       version: FORMAT_VERSION,
       suite,
       filter,
+      tuned,
       environment,
       timer,
       rules,

@@ -1,15 +1,21 @@
 /** A whole run: timers, peaks and canary first, then group by group. Touches neither Node nor the DOM. */
-import { DeviceError, InputError, type Engine } from '../../src/engine/index.js';
+import { DeviceError, InputError, type Engine, type TunedLookup } from '../../src/engine/index.js';
 import { ASSUMED_SHARE, type SuiteContext } from '../suites/context.js';
 import { groupsOf } from '../suites/index.js';
 import { DeviceTimer } from '../../src/timing/device-timer.js';
 import { measureGroup, type Bench } from './measure.js';
 import { measureOptionsOf, type MeasureOptions, type RunRequest } from './options.js';
-import { Canary, measurePeaks } from './peaks.js';
+import { Canary, measureArithmetic, measurePeaks } from './peaks.js';
 import type { RunEvent } from './result.js';
 import { canaryBand, QUANTA_PER_SAMPLE } from './sampler.js';
 import type { BenchResult } from './schema.js';
 import type { Group } from './subject.js';
+
+/** What was tuned for an adapter, and where it was read. */
+export interface StoredChoices {
+  readonly lookup: TunedLookup;
+  readonly origin: NonNullable<BenchResult['tuned']>;
+}
 
 /** Where a run takes place: Node's Dawn, or a Worker in Chrome. */
 export interface RunPlace {
@@ -18,6 +24,11 @@ export interface RunPlace {
   /** Seconds. */
   now(): number;
   environment(engine: Engine): BenchResult['environment'];
+  /**
+   * The stored choices of an engine's adapter, where there is a store.
+   * @throws {InputError} when nothing usable is stored
+   */
+  stored?(engine: Engine): Promise<StoredChoices>;
 }
 
 /** Canary samples that calibrate its band. */
@@ -26,7 +37,7 @@ const CALIBRATION = 9;
 const BYTES_LIMIT = { software: 768 * 2 ** 20, gpu: 16 * 2 ** 30 } as const;
 /** Operations per second that are assumed when the peak could not be measured. */
 const UNKNOWN_PEAK = 1e9;
-/** So fast that nothing is left out: for names before anything was measured. */
+/** So fast that nothing is left out: a filter is checked with it before anything is measured. */
 const ANY_PEAK = 1e18;
 
 interface Opened {
@@ -66,12 +77,21 @@ function planOf({ suite, filter, runLimit }: RunRequest, engine: Engine, flopsPe
   return filtered(groupsOf(suite, context, (figures) => tell({ kind: 'training', figures })), filter);
 }
 
-/** The names of a suite's groups on a device, as far as the time limit on unmeasured hardware lets them be told. */
+/**
+ * The names of a suite's groups with the sizes that the device runs in time, then what is left out. The multiply-add
+ * peak, which sizes follow from, is measured for that.
+ * @throws {InputError} when the filter leaves nothing
+ */
 export async function listGroups(place: RunPlace, request: RunRequest): Promise<string[]> {
-  const engine = await place.open();
+  const { engine, timer } = await openTimer(place);
   try {
-    return planOf(request, engine, ANY_PEAK, () => {}).map(({ name }) => name);
+    planOf(request, engine, ANY_PEAK, () => {});
+    const peak = await measureArithmetic(timer, await timer.probe());
+    const skipped = new Map<string, string>();
+    const groups = planOf(request, engine, peak?.value ?? UNKNOWN_PEAK, (event) => event.kind === 'skipped' && skipped.set(event.what, event.why));
+    return [...groups.map(({ name }) => name), ...Array.from(skipped, ([what, why]) => `left out: ${what}: ${why}`)];
   } finally {
+    timer.destroy();
     engine.destroy();
   }
 }
@@ -100,6 +120,7 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
   const measure = withinLimits(measureOptionsOf(request, opened.engine.info.software), opened.engine);
   // Before anything is measured: a filter that fits nothing should not cost a minute.
   planOf(request, opened.engine, ANY_PEAK, () => {});
+  const stored = request.tuned ? ((await place.stored?.(opened.engine)) ?? null) : null;
   const environment = place.environment(opened.engine);
   const probed = await opened.timer.probe();
   const peaks = await measurePeaks(opened.timer, probed, measure.copyBytes);
@@ -116,6 +137,7 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
     head: {
       suite: request.suite,
       filter: request.filter,
+      tuned: stored?.origin ?? null,
       environment,
       timer: { clock: probed.clock, roundTrip: probed.roundTrip, wallQuantum: probed.wall, gpuQuantum: probed.gpu, quantaPerSample: QUANTA_PER_SAMPLE },
       rules: { ...measure.rule, runLimit: measure.runLimit },
@@ -129,7 +151,7 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
   try {
     for (const [at, { name }] of groups.entries()) {
       if (signal?.aborted) return;
-      const bench: Bench = { timer: opened.timer, quanta: probed, canary, band, options: measure };
+      const bench: Bench = { timer: opened.timer, quanta: probed, canary, band, options: measure, tuned: stored?.lookup ?? null };
       try {
         const { rows, comparisons, canaries } = await measureGroup(bench, current[at], compiled);
         tell({ kind: 'group', name, rows, comparisons, canaries });

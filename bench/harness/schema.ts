@@ -35,8 +35,10 @@ const row = z.object({
   pass: z.enum(['forward', 'backward', 'forward and backward', 'step']),
   /** "zygo", "zygo, separate kernels", or another library. */
   implementation: z.string(),
-  /** What the rules chose, or what was forced, as family=variant. */
+  /** What was forced, as family=variant; "rules" where nothing was, "tuned" where stored choices were in force. */
   variant: z.string(),
+  /** Every choice that was made for the row: its problem, what was chosen, and what the rule says. */
+  choices: z.array(z.object({ family: z.string(), problem: z.string(), variant: z.string(), rule: z.string() })).default([]),
   /**
    * timed; wrong: the result is not the reference's, so there is no time; short: below the timer's resolution;
    * few: too few samples were left; failed: it did not run.
@@ -117,6 +119,8 @@ export const resultSchema = z.object({
   version: z.literal(FORMAT_VERSION),
   suite: z.string(),
   filter: z.string().nullable(),
+  /** Stored choices that "tuned" rows used: where they were read, their number and date; null when none were asked for. */
+  tuned: z.object({ place: z.string(), date: z.string(), choices: z.number().int().positive() }).nullable().default(null),
   environment: z.object({
     zygo: z.string(),
     commit: z.string().nullable(),

@@ -29,8 +29,8 @@ export interface Subject {
   readonly name: RowName;
   /** Uploads the inputs and captures the step; does not prepare it. */
   capture(engine: Engine): Prepared | Promise<Prepared>;
-  /** Looks closer at a step that was timed, before it is given back. */
-  inspect?(timer: DeviceTimer, step: CapturedStep<unknown>, replay: Replay): Promise<void>;
+  /** Looks closer at a step that was timed, before it is given back. `row` is the id of its row. */
+  inspect?(timer: DeviceTimer, step: CapturedStep<unknown>, replay: Replay, row: string): Promise<void>;
 }
 
 /** Subjects that are sampled in turns. */

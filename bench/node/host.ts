@@ -3,7 +3,7 @@ import type { RunRequest } from '../harness/options.js';
 import type { RunEvent } from '../harness/result.js';
 
 export interface BenchHost {
-  /** Names of a suite's groups. */
+  /** Names of a suite's groups, and what would be left out. */
   list(request: RunRequest): Promise<string[]>;
   /**
    * Runs a suite.

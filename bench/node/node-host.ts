@@ -7,6 +7,7 @@ import { environmentOf } from '../../src/cli/verify/environment.js';
 import { listGroups, runSuite, type RunPlace } from '../harness/run.js';
 import { shaderSources } from '../shaders.generated.js';
 import type { BenchHost } from './host.js';
+import { storedChoices } from './tuned.js';
 
 /** Dawn crashes the process when its GPU object is collected as garbage while a device is in use. */
 const opened: NodeGpu[] = [];
@@ -34,6 +35,7 @@ export async function openNodeHost(adapter: 'auto' | 'software', robustness: boo
         opened.push(again);
         return openEngine(again.adapter, shaderSources);
       },
+      stored: storedChoices,
       now: () => performance.now() / 1000,
       environment(engine) {
         const { node, dawn, ...rest } = environmentOf(engine);

@@ -16,6 +16,7 @@ export interface BenchCommandOptions {
   readonly suite: SuiteName;
   readonly filter?: string;
   readonly list: boolean;
+  readonly tuned: boolean;
   readonly json?: string;
   readonly report?: string;
   readonly seconds?: number;
@@ -85,10 +86,11 @@ async function measure(host: BenchHost, request: RunRequest, options: BenchComma
  * @throws {CommandFailure} when there is no adapter, a kernel was wrong, or the run ended early
  */
 export async function runBench(options: BenchCommandOptions): Promise<void> {
-  const { suite, filter = null, samples, seconds = null, flushMib = null, runLimit, json, report } = options;
+  const { suite, filter = null, tuned, samples, seconds = null, flushMib = null, runLimit, json, report } = options;
   if (options.chromeSwitch.length > 0 && !options.chrome) throw new InputError('--chrome-switch is for Chrome: expected --chrome beside it.');
+  if (tuned && options.chrome) throw new InputError('--tuned reads what zygo tune stored for Node: expected it without --chrome.');
   for (const file of [json, report]) if (file !== undefined) await expectWritableFile(file);
-  const request: RunRequest = { suite, filter, samples, seconds, flushMib, runLimit };
+  const request: RunRequest = { suite, filter, tuned, samples, seconds, flushMib, runLimit };
   const interrupt = new Interrupt(() => say('Ending after what is being measured (again: ends at once) ...'), () => {});
   try {
     const host = await openHost(options);

@@ -28,6 +28,8 @@ export class Terminal {
       this.groups = groups.length;
       for (const line of headLines({ ...head, canary: { ...head.canary, calibration: [...head.canary.calibration], outOfBand: 0, of: 0, discarded: 0 } })) this.print(line);
       if (head.environment.adapter.software) this.print('This is a SOFTWARE adapter: no figure below says anything about a GPU.');
+      const { tuned } = head;
+      if (tuned) this.print(`Rows named "tuned" use ${tuned.choices} choices of ${tuned.date.slice(0, 10)} from ${tuned.place}, where they differ from the rules.`);
       this.print(`${groups.length} groups of rows`);
     } else if (event.kind === 'group') {
       this.done += 1;

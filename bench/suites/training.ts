@@ -14,7 +14,7 @@ import type { DeviceTimer } from '../../src/timing/device-timer.js';
 import type { Replay } from '../../src/timing/replay.js';
 import type { Row, TrainingFigures } from '../harness/schema.js';
 import { median } from '../../src/timing/statistics.js';
-import { rowId, type Group, type Prepared, type RowName } from '../harness/subject.js';
+import type { Group, Prepared, RowName } from '../harness/subject.js';
 import { ASSUMED_SHARE, largestThatFits, stagesOf, type SuiteContext } from './context.js';
 
 /** A whole step may take this many times what a single kernel may. */
@@ -168,8 +168,8 @@ function stepGroup(preset: Preset, batch: number, section: RowName['section'], s
       {
         name,
         capture: (engine) => prepare(engine, preset, batch),
-        async inspect(timer, step, replay) {
-          if (section === 'training') keep(await inspectStep(rowId(name), preset, batch, timer, step, replay));
+        async inspect(timer, step, replay, row) {
+          if (section === 'training') keep(await inspectStep(row, preset, batch, timer, step, replay));
         },
       },
     ],
