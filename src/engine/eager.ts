@@ -1,7 +1,6 @@
 import type { BufferPool } from './buffers.js';
 import type { Command, Executor } from './commands.js';
-import type { DType } from './dtype.js';
-import { BYTES_PER_ELEMENT } from './dtype.js';
+import { byteLengthOf, type DType } from './dtype.js';
 import { encode, makeReady } from './encode.js';
 import { sizeOf, Storage, Tensor } from './tensor.js';
 
@@ -23,7 +22,7 @@ export class EagerExecutor implements Executor {
   ) {}
 
   empty(shape: readonly number[], dtype: DType, label: string): Tensor {
-    const storage = new Storage(Math.ceil((sizeOf(shape) * BYTES_PER_ELEMENT) / 16) * 16, label);
+    const storage = new Storage(Math.ceil(byteLengthOf(dtype, sizeOf(shape)) / 16) * 16, label);
     const tensor = new Tensor(storage, shape, dtype);
     storage.buffer = this.pool.take(storage.byteLength, label);
     this.onStorage(storage);

@@ -6,7 +6,7 @@ import { BufferPool, type MemoryCounters } from './buffers.js';
 import { CapturedStep } from './captured-step.js';
 import type { Executor, KernelCall } from './commands.js';
 import { requestDevice, type AdapterDescription } from './device.js';
-import { dtypeOf, typedArrayOf, type DType, type TypedArray } from './dtype.js';
+import { bytesOf, bytesPerElement, dtypeOf, typedArrayOf, type DType, type TypedArray } from './dtype.js';
 import { EagerExecutor } from './eager.js';
 import { DeviceError, KernelError, ShapeError } from './errors.js';
 import { ProgramCache, type ShaderSources } from './program.js';
@@ -107,7 +107,7 @@ export class Engine {
   }
 
   /**
-   * Uploads data. Inside a capture this makes a constant of the step: uploaded now, once.
+   * Uploads data; numbers of an f16 tensor are rounded to the nearest f16. Inside a capture this makes a constant of the step: uploaded now, once.
    * @throws {ShapeError} when the number of elements is not that of the shape.
    */
   tensor(data: TypedArray | readonly number[], shape: readonly number[], dtype: DType = dtypeOf(data), label = 'tensor'): Tensor {
@@ -123,14 +123,12 @@ export class Engine {
     }
     const { buffer } = tensor.storage;
     if (!buffer) throw new ShapeError(`The tensor ${formatShape(tensor.shape)} holds no memory that could be written.`);
-    const typed =
-      tensor.dtype === 'f32' ? Float32Array.from(data) : tensor.dtype === 'u32' ? Uint32Array.from(data) : Int32Array.from(data);
     this.eager.flush();
-    this.device.queue.writeBuffer(buffer, tensor.byteOffset, typed);
+    this.device.queue.writeBuffer(buffer, tensor.byteOffset, bytesOf(tensor.dtype, data));
   }
 
   /**
-   * Copies a tensor to the CPU, after everything submitted so far.
+   * Copies a tensor to the CPU, after everything submitted so far; elements of f16 come as f32 numbers.
    * @throws {DeviceError} when the device failed before.
    */
   async read(tensor: Tensor): Promise<TypedArray> {
@@ -154,7 +152,7 @@ export class Engine {
       this.checkDevice();
       throw new DeviceError(`Reading from the device failed: ${error instanceof Error ? error.message : String(error)}`);
     }
-    const data = typedArrayOf(tensor.dtype, staging.getMappedRange().slice(0));
+    const data = typedArrayOf(tensor.dtype, staging.getMappedRange().slice(0), tensor.size);
     staging.unmap();
     const bucket = this.stagings.get(byteLength);
     if (bucket) bucket.push(staging);
@@ -178,10 +176,10 @@ export class Engine {
 
   /**
    * A view of `shape` that starts `elementOffset` elements into `x`. Not on the tape: gradients do not flow through it.
-   * @throws {ShapeError} when it does not fit, or does not start at a multiple of 64 elements.
+   * @throws {ShapeError} when it does not fit, or does not start at a multiple of 256 bytes (64 elements, 128 of f16).
    */
   view(x: Tensor, elementOffset: number, shape: readonly number[]): Tensor {
-    return new Tensor(x.storage, shape, x.dtype, x.byteOffset + elementOffset * 4);
+    return new Tensor(x.storage, shape, x.dtype, x.byteOffset + elementOffset * bytesPerElement(x.dtype));
   }
 
   /**
@@ -309,8 +307,8 @@ export class Engine {
   withTape<T>(body: (tape: Tape) => T): T {
     const { add, accumulate } = this.options.tapeKernels;
     const tape = new Tape({
-      empty: (shape, label) => this.empty(shape, 'f32', label),
-      zeros: (shape) => this.zeros(shape),
+      empty: (shape, dtype, label) => this.empty(shape, dtype, label),
+      zeros: (shape, dtype) => this.zeros(shape, dtype),
       copy: (source, destination) => this.copy(source, destination),
       add: (a, b) => add(this, a, b),
       accumulate: (destination, source) => accumulate(this, destination, source),

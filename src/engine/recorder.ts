@@ -1,5 +1,5 @@
 import type { Command, Executor } from './commands.js';
-import { BYTES_PER_ELEMENT, type DType } from './dtype.js';
+import { byteLengthOf, type DType } from './dtype.js';
 import { sizeOf, Storage, Tensor } from './tensor.js';
 
 /** Writes down commands instead of running them; its tensors are virtual until a memory plan places them. */
@@ -8,7 +8,7 @@ export class Recorder implements Executor {
   readonly storages = new Set<Storage>();
 
   empty(shape: readonly number[], dtype: DType, label: string): Tensor {
-    const storage = new Storage(Math.ceil((sizeOf(shape) * BYTES_PER_ELEMENT) / 16) * 16, label);
+    const storage = new Storage(Math.ceil(byteLengthOf(dtype, sizeOf(shape)) / 16) * 16, label);
     this.storages.add(storage);
     return new Tensor(storage, shape, dtype);
   }

@@ -28,14 +28,30 @@ export interface Reflection {
   readonly workgroupSize: readonly [number, number, number];
 }
 
+/**
+ * Kernels without the feature `shader-f16` read and write f16 elements as words of two. Names of the element type tell
+ * them from u32 elements: `alias half4 = vec2<u32>` holds four of f16, `alias float2 = vec2<u32>` two of f32, as bits (`float1` is one).
+ * A binding may name one of these through a further alias, which a specialised program sets.
+ */
+function typeOfWords(source: string, name: string): DType | null {
+  let type = new RegExp(`\\b${name}\\s*:\\s*array<\\s*(\\w+)`).exec(source)?.[1];
+  for (let depth = 0; type !== undefined && depth < 4; depth++) {
+    if (/^half[248]$/.test(type)) return 'f16';
+    if (/^float[124]$/.test(type)) return 'f32';
+    type = new RegExp(`^alias\\s+${type}\\s*=\\s*(\\w+)`, 'm').exec(source)?.[1];
+  }
+  return null;
+}
+
 /** `array<vec4f, 0>` and `array<f32, 0>` both hold f32 elements. */
 function elementType(kernel: string, name: string, typeName: string): DType {
-  const match = /(?:array<)?(?:vec[234]<?)?(f32|u32|i32|f|u|i)\b/.exec(typeName);
+  const match = /(?:array<)?(?:vec[234]<?)?(f32|f16|u32|i32|f|h|u|i)\b/.exec(typeName);
   const element = match?.[1];
+  if (element === 'f16' || element === 'h') return 'f16';
   if (element === 'f32' || element === 'f') return 'f32';
   if (element === 'u32' || element === 'u') return 'u32';
   if (element === 'i32' || element === 'i') return 'i32';
-  throw new KernelError(kernel, `binding ${name} has type ${typeName}; expected an array of f32, u32 or i32.`);
+  throw new KernelError(kernel, `binding ${name} has type ${typeName}; expected an array of f32, f16, u32 or i32.`);
 }
 
 /**
@@ -58,7 +74,7 @@ export function reflect(kernel: string, source: string): Reflection {
       name: variable.name,
       binding: variable.binding,
       writable: variable.access !== 'read',
-      dtype: elementType(kernel, variable.name, variable.type.getTypeName()),
+      dtype: typeOfWords(source, variable.name) ?? elementType(kernel, variable.name, variable.type.getTypeName()),
     };
   });
   if (program.uniforms.length > 1) throw new KernelError(kernel, 'declares more than one uniform; expected a single struct.');

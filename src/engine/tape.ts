@@ -1,4 +1,5 @@
 /** Reverse-mode differentiation: ops put nodes on a tape, backward walks it from the end. */
+import type { DType } from './dtype.js';
 import type { Tensor } from './tensor.js';
 
 /** What an op's backward function sees: gradients of its outputs, and where to put those of its inputs. */
@@ -12,8 +13,9 @@ export interface BackwardContext {
   /**
    * A tensor of the input's shape to write dL/d input into, every element of it; a parameter's own
    * gradient buffer where that is still free.
+   * @param dtype of a new tensor: the input's by default; the gradient of an f16 input may be kept in f32
    */
-  target(inputIndex: number): Tensor;
+  target(inputIndex: number, dtype?: DType): Tensor;
   /** Hands over an existing tensor as dL/d input, for example the incoming gradient itself. */
   set(inputIndex: number, gradient: Tensor): void;
 }
@@ -35,8 +37,8 @@ interface Segment {
 
 /** What the tape needs from the engine and from the kernels. */
 export interface TapeActions {
-  empty(shape: readonly number[], label: string): Tensor;
-  zeros(shape: readonly number[]): Tensor;
+  empty(shape: readonly number[], dtype: DType, label: string): Tensor;
+  zeros(shape: readonly number[], dtype: DType): Tensor;
   copy(source: Tensor, destination: Tensor): void;
   /** A new tensor a + b. */
   add(a: Tensor, b: Tensor): Tensor;
@@ -118,13 +120,13 @@ export class Tape {
   private runOperation(node: Operation): void {
     const targets = new Map<number, Tensor>();
     node.backward({
-      gradient: (index) => this.gradients.get(node.outputs[index]) ?? this.actions.zeros(node.outputs[index].shape),
+      gradient: (index) => this.gradients.get(node.outputs[index]) ?? this.actions.zeros(node.outputs[index].shape, node.outputs[index].dtype),
       hasGradient: (index) => this.gradients.has(node.outputs[index]),
       needs: (index) => this.tracks(node.inputs[index]),
-      target: (index) => {
+      target: (index, dtype = node.inputs[index].dtype) => {
         const input = node.inputs[index];
         const free = input.gradient && !this.gradients.has(input) && ![...targets.values()].includes(input.gradient);
-        const target = free ? (input.gradient as Tensor) : this.actions.empty(input.shape, `gradient of ${node.name}`);
+        const target = free ? (input.gradient as Tensor) : this.actions.empty(input.shape, dtype, `gradient of ${node.name}`);
         targets.set(index, target);
         return target;
       },

@@ -1,4 +1,4 @@
-import { BYTES_PER_ELEMENT, type DType } from './dtype.js';
+import { byteLengthOf, type DType } from './dtype.js';
 import { ShapeError } from './errors.js';
 
 /** WebGPU's default `minStorageBufferOffsetAlignment`: views of a buffer start at multiples of it. */
@@ -69,7 +69,8 @@ export class Tensor {
     }
   }
 
+  /** In whole words of four bytes. */
   get byteLength(): number {
-    return this.size * BYTES_PER_ELEMENT;
+    return byteLengthOf(this.dtype, this.size);
   }
 }

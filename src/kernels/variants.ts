@@ -19,6 +19,8 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   'column-shares': { base: 'few', variants: { few: [], many: [] } },
   /** The files of shaders/matmul. */
   matmul: { base: 'naive', variants: { naive: [], tile: [], workgroup: [], register: [], quad: ['subgroups'] } },
+  /** The files of shaders/matmul for f16 operands, `matmul_f16_<variant>`. */
+  'matmul-f16': { base: 'tile', variants: { tile: [], register: [] } },
   /** Into how many parts long inner sums of matrix products are cut. */
   'matmul-splits': { base: 'few', variants: { few: [], many: [] } },
   /** One thread or one workgroup per image and side. */

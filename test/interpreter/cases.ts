@@ -6,7 +6,7 @@ import type { Engine, KernelCall, Tensor } from '../../src/engine/index.js';
 import { windowAttention } from '../../src/kernels/attention/index.js';
 import { augmentationParameters, augmentImages, augmentLandmarks } from '../../src/kernels/augment/index.js';
 import { conv2d } from '../../src/kernels/convolution/index.js';
-import { accumulate, add, affine, filled, gelu, relu } from '../../src/kernels/elementwise/index.js';
+import { accumulate, add, affine, cast, filled, gelu, relu } from '../../src/kernels/elementwise/index.js';
 import { concatLast, gatherRows, meanPool, patchify, patchMerge, transpose01 } from '../../src/kernels/layout/index.js';
 import * as loss from '../../src/kernels/loss/index.js';
 import { launchProduct, linear, matmul, type MatmulOptions } from '../../src/kernels/matmul/index.js';
@@ -65,6 +65,7 @@ const elementwise: RaceCase[] = [
   op('affine', [[270]], (engine, x) => affine(engine, x, 1.5, 0.25)),
   op('gelu', [[270]], gelu),
   op('relu', [[270]], relu),
+  op('cast', [[270]], (engine, x) => cast(engine, x, 'f16')),
   plain('fill', (engine) => filled(engine, [270], 2.5)),
   plain('accumulate', (engine) => accumulate(engine, upload(engine, [270], 1), upload(engine, [270], 2))),
 ];
@@ -202,6 +203,16 @@ const matrixProducts: RaceCase[] = [
     launchProduct(engine, { a: upload(engine, [4, 260], 1), b: upload(engine, [260, 4], 2), y: engine.empty([4, 4]), m: 4, n: 4, k: 260, variant: 'tile' }),
   ),
   op('linear, gelu, residual', [[12, 8], [8, 8], [8], [12, 8]], (engine, x, weight, bias, residual) => linear(engine, x, weight, bias, { activation: 'gelu', residual })),
+  op('linear in f16, gelu, residual', [[12, 8], [8, 8], [8], [12, 8]], (engine, ...inputs) => {
+    const [x, weight, bias, residual] = inputs.map((input, index) => (index === 2 ? input : cast(engine, input, 'f16')));
+    return linear(engine, x, weight, bias, { activation: 'gelu', residual });
+  }),
+  plain('matmul of f16, ragged, f32 result', (engine) =>
+    matmul(engine, cast(engine, upload(engine, [5, 7], 1), 'f16'), cast(engine, upload(engine, [7, 7], 2), 'f16'), { output: 'f32' }),
+  ),
+  plain('matmul of f16, transposed, f32 result', (engine) =>
+    matmul(engine, cast(engine, upload(engine, [8, 12], 1), 'f16'), cast(engine, upload(engine, [8, 8], 2), 'f16'), { transposeA: true, transposeB: true, output: 'f32' }),
+  ),
 ];
 
 function attentionCase(height: number, width: number, heads: number, headDim: number, windowSize: number, shift: number): RaceCase {

@@ -1,4 +1,5 @@
 /** What the interpreter computes against what the device computed. */
+import { halfValues } from '../../src/engine/index.js';
 import { relativeError } from '../helpers.js';
 import { interpret, type InterpretOptions } from './interpret.js';
 import type { Launch } from './record.js';
@@ -9,6 +10,9 @@ import type { Launch } from './record.js';
  * of noise at places that are rounded so.
  */
 export const TOLERANCE = 5e-4;
+
+/** The same where a sum that differs so may be rounded to another f16, whose neighbours are 2⁻¹⁰ apart at most. */
+export const HALF_TOLERANCE = TOLERANCE + 2 ** -10;
 
 /** What is wrong with a launch as the interpreter sees it. */
 export interface Findings {
@@ -30,9 +34,10 @@ export function examine(launch: Launch, source = launch.source, options: Interpr
   const values: string[] = [];
   for (const { name, dtype } of launch.reflection.storages) {
     const [mine, device] = [buffers[name], launch.after[name]];
-    if (dtype === 'f32') {
-      const error = relativeError(new Float32Array(mine), new Float32Array(device));
-      if (!(error <= TOLERANCE)) values.push(`${name} is ${error.toExponential(1)} away from the device's`);
+    if (dtype === 'f32' || dtype === 'f16') {
+      const decode = (bytes: ArrayBuffer): Float32Array => (dtype === 'f16' ? halfValues(new Uint16Array(bytes)) : new Float32Array(bytes));
+      const error = relativeError(decode(mine), decode(device));
+      if (!(error <= (dtype === 'f16' ? HALF_TOLERANCE : TOLERANCE))) values.push(`${name} is ${error.toExponential(1)} away from the device's`);
     } else if (Buffer.compare(Buffer.from(mine), Buffer.from(device)) !== 0) values.push(`${name} is not the device's`);
   }
   return { races, values };

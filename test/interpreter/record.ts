@@ -1,5 +1,5 @@
 /** Launches of kernels with all that they read and wrote on the device, to be run again in the interpreter. */
-import type { Engine, KernelCall, Tensor } from '../../src/engine/index.js';
+import { halfBits, type Engine, type KernelCall, type Tensor } from '../../src/engine/index.js';
 import type { DispatchCommand } from '../../src/engine/commands.js';
 import type { Reflection } from '../../src/engine/reflection.js';
 import { VARIANT_FAMILIES } from '../../src/kernels/variants.js';
@@ -28,7 +28,8 @@ export interface RaceCase {
 
 /** The tensor's elements with whatever fills its last 16 bytes. */
 async function bytesOf(engine: Engine, tensor: Tensor): Promise<ArrayBuffer> {
-  const values = await engine.read(tensor);
+  const read = await engine.read(tensor);
+  const values = tensor.dtype === 'f16' ? halfBits(read) : read;
   const bytes = new Uint8Array(Math.ceil(values.byteLength / 16) * 16);
   bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   return bytes.buffer;

@@ -1,5 +1,6 @@
 export { gelu, relu } from './activations.js';
 export { accumulate, add } from './add.js';
 export { affine, scale } from './affine.js';
+export { cast, castInto } from './cast.js';
 export { fill, filled } from './fill.js';
 export { elementwiseGrid, elementwiseLaunch, elementWidth, itemLaunch, type ElementWidth, type ItemLaunch } from './geometry.js';

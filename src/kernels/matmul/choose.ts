@@ -3,6 +3,7 @@
  * the choice is only a name, a tile and a few constants.
  */
 import type { Engine } from '../../engine/index.js';
+import type { HalfMatmulVariant } from './choose-f16.js';
 
 /** The files of shaders/matmul, from the definition to the fastest: `matmul_<variant>.wgsl`. */
 export type MatmulVariant = 'naive' | 'tile' | 'register' | 'quad' | 'workgroup';
@@ -27,6 +28,8 @@ export interface MatmulProblem {
   readonly transposeB: boolean;
   /** The sums of op(a)'s rows are wanted too. */
   readonly rowSums: boolean;
+  /** a and b are f16; the shaders are `matmul_f16_<variant>` then. */
+  readonly half?: boolean;
 }
 
 /** Into how many parts inner sums are split: parts go on until there are `workgroups`, each of `shortest` terms or more. */
@@ -105,7 +108,7 @@ export function chooseMatmul(device: MatmulDevice, problem: MatmulProblem): Matm
 }
 
 /** Rows and columns of the result per workgroup, and the constants that set them. */
-function tiling(variant: MatmulVariant, { n, k }: MatmulProblem): { rows: number; columns: number; constants: MatmulPlan['constants']; rowsInX: boolean } {
+function tiling(variant: MatmulVariant | HalfMatmulVariant, { n, k }: MatmulProblem): { rows: number; columns: number; constants: MatmulPlan['constants']; rowsInX: boolean } {
   if (variant === 'naive') return { rows: 8, columns: 8, constants: {}, rowsInX: false };
   if (variant === 'tile') return { rows: 32, columns: 32, constants: {}, rowsInX: false };
   if (variant === 'workgroup') return { rows: 64, columns: 64, constants: {}, rowsInX: false };
@@ -117,7 +120,7 @@ function tiling(variant: MatmulVariant, { n, k }: MatmulProblem): { rows: number
  * Geometry of one launch.
  * @param splittable false where the epilogue is not linear in the sum (bias, activation, residual)
  */
-export function planMatmul(variant: MatmulVariant, splitting: MatmulSplitting, problem: MatmulProblem, splittable: boolean): MatmulPlan {
+export function planMatmul(variant: MatmulVariant | HalfMatmulVariant, splitting: MatmulSplitting, problem: MatmulProblem, splittable: boolean): MatmulPlan {
   const { rows, columns, constants, rowsInX } = tiling(variant, problem);
   const down = Math.ceil(problem.m / rows);
   const across = Math.ceil(problem.n / columns);
@@ -125,7 +128,7 @@ export function planMatmul(variant: MatmulVariant, splitting: MatmulSplitting, p
   const parts = Math.min(most, Math.ceil(splitting.workgroups / (down * across * problem.problems)));
   const splitLength = Math.ceil(problem.k / parts / 4) * 4;
   return {
-    shader: `matmul/matmul_${variant}`,
+    shader: `matmul/matmul_${problem.half ? 'f16_' : ''}${variant}`,
     constants,
     grid: rowsInX ? [down, across] : [across, down],
     splits: Math.ceil(problem.k / splitLength),

@@ -11,6 +11,7 @@ export {
   type MatmulSplitting,
   type MatmulVariant,
 } from './choose.js';
+export { chooseHalfMatmul, halfMatmulCandidates, type HalfMatmulVariant } from './choose-f16.js';
 export { launchProduct, type Product } from './launch.js';
 export { linear, type LinearOptions } from './linear.js';
 export { matmul, type MatmulOptions } from './matmul.js';

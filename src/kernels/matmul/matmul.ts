@@ -1,15 +1,18 @@
 import { formatShape, ShapeError, sizeOf, type Engine, type Tensor } from '../../engine/index.js';
 import { expandBatch, joinedBatch, operandInWords } from './broadcast.js';
+import type { HalfMatmulVariant } from './choose-f16.js';
 import type { MatmulVariant } from './choose.js';
-import { launchProduct, type Product } from './launch.js';
+import { launchProduct, sameDtype, type Product } from './launch.js';
 
 export interface MatmulOptions {
   /** a is stored [..., K, M] instead of [..., M, K]. */
   readonly transposeA?: boolean;
   /** b is stored [..., N, K] instead of [..., K, N]. */
   readonly transposeB?: boolean;
+  /** dtype of y, the operands' own by default; f16 operands can give f32. */
+  readonly output?: 'f32' | 'f16';
   /** For tests and benchmarks: the kernel of the forward product; the fastest by default. */
-  readonly variant?: MatmulVariant;
+  readonly variant?: MatmulVariant | HalfMatmulVariant;
 }
 
 interface Sizes {
@@ -36,13 +39,13 @@ function sizesOf(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
 }
 
 /**
- * y = op(a) op(b), differentiable in both.
+ * y = op(a) op(b), differentiable in both. Operands are f32, or both f16, which are summed in f32.
  * Batches are joined as torch.matmul joins them: a dimension of 1, or one that is absent, is repeated. One matrix b
  * for a whole batch costs no copy; any other repetition is written out first.
  * @param a [..., M, K], or [..., K, M] with transposeA
  * @param b [..., K, N], or [..., N, K] with transposeB
  * @returns [..., M, N]
- * @throws {ShapeError} when inner sizes or batches do not fit
+ * @throws {ShapeError} when inner sizes, batches or dtypes do not fit
  */
 export function matmul(engine: Engine, a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false } = options;
@@ -55,13 +58,13 @@ export function matmul(engine: Engine, a: Tensor, b: Tensor, options: MatmulOpti
 function product(engine: Engine, a: Tensor, b: Tensor, sizes: Sizes, options: MatmulOptions): Tensor {
   const { transposeA = false, transposeB = false, variant } = options;
   const { m, n, k, batch, leading, sharedB } = sizes;
-  const y = engine.empty([...leading, m, n]);
+  const y = engine.empty([...leading, m, n], options.output ?? a.dtype);
   // With one b, a batch of row-major matrices is one tall matrix.
   const tall = sharedB && !transposeA;
   const shape = tall ? { m: batch * m, problems: 1 } : { m, problems: batch };
   launchProduct(engine, { a, b, y, ...shape, n, k, sharedB, transposeA, transposeB, variant });
   engine.record('matmul', [a, b], [y], (context) => {
-    const dy = context.gradient(0);
+    const dy = sameDtype(engine, context.gradient(0), a);
     const run = (label: string, product: Product): void => launchProduct(engine, { ...product, label });
     if (context.needs(0)) {
       const da = context.target(0);

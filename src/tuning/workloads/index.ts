@@ -23,6 +23,7 @@ type MakeWorkload = (engine: Engine, traced: TracedProblem) => Workload | null;
  */
 const WORKLOADS: Readonly<Record<string, MakeWorkload>> = {
   matmul: (engine, { problem }) => matmulWorkload(engine, problem),
+  'matmul-f16': (engine, { problem }) => matmulWorkload(engine, problem),
   'matmul-splits': (engine, { problem }) => matmulWorkload(engine, problem),
   'column-shares': (engine, { problem }) => columnSharesWorkload(engine, problem),
   'attention-forward': (engine, { problem }) => attentionWorkload(engine, problem, 'forward'),

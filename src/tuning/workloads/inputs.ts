@@ -29,7 +29,7 @@ const INTEGERS = 8;
  */
 export function syntheticValues(size: number, dtype: DType = 'f32', signed = false): TypedArray {
   const source = numbers();
-  if (dtype !== 'f32') {
+  if (dtype === 'u32' || dtype === 'i32') {
     const integers = Uint32Array.from({ length: size }, (_, index) => Math.floor(source[index % PERIOD] * 1e6) % INTEGERS);
     return dtype === 'u32' ? integers : new Int32Array(integers.buffer);
   }
@@ -38,10 +38,10 @@ export function syntheticValues(size: number, dtype: DType = 'f32', signed = fal
   return signed ? values.map((value) => 2 * value - 1.25) : values;
 }
 
-/** A new f32 tensor of signed synthetic numbers. */
-export function signedInput(engine: Engine, shape: readonly number[]): Tensor {
+/** A new tensor of signed synthetic numbers. */
+export function signedInput(engine: Engine, shape: readonly number[], dtype: 'f32' | 'f16' = 'f32'): Tensor {
   const size = shape.reduce((product, dimension) => product * dimension, 1);
-  return engine.tensor(syntheticValues(size, 'f32', true), shape);
+  return engine.tensor(syntheticValues(size, 'f32', true), shape, dtype);
 }
 
 /** A new f32 tensor of positive synthetic numbers. */

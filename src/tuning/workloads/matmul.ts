@@ -1,23 +1,23 @@
 /** Matrix products, with their epilogues. */
-import type { Engine, Tensor } from '../../engine/index.js';
+import type { Engine } from '../../engine/index.js';
 import { launchProduct } from '../../kernels/matmul/index.js';
 import { readProblemKey } from '../../kernels/problem-key.js';
 import { signedInput } from './inputs.js';
 import { plainWorkload, type Workload } from './workload.js';
 
-/** The product that a key of the families 'matmul' and 'matmul-splits' describes; see `launchProduct`. */
+/** The product that a key of the families 'matmul', 'matmul-f16' and 'matmul-splits' describes; see `launchProduct`. */
 export function matmulWorkload(engine: Engine, problem: string): Workload {
   const key = readProblemKey(problem);
   const [m, n, k, problems] = ['m', 'n', 'k', 'b'].map((name) => key.size(name));
   const [sharedA, sharedB, sumProblems] = ['oneA', 'oneB', 'sum'].map((flag) => key.has(flag));
-  const optional = (flag: string, shape: readonly number[]): Tensor | null => (key.has(flag) ? signedInput(engine, shape) : null);
-  const a = signedInput(engine, [sharedA ? 1 : problems, m * k]);
-  const b = signedInput(engine, [sharedB ? 1 : problems, k * n]);
+  const [operands, results] = ['half', 'halfY'].map((flag) => (key.has(flag) ? ('f16' as const) : ('f32' as const)));
+  const a = signedInput(engine, [sharedA ? 1 : problems, m * k], operands);
+  const b = signedInput(engine, [sharedB ? 1 : problems, k * n], operands);
   const outputs = sumProblems ? [m, n] : [problems, m, n];
-  const y = engine.empty(outputs);
-  const bias = optional('bias', [n]);
-  const residual = optional('residual', outputs);
-  const preactivation = key.has('keep') ? engine.empty(outputs) : null;
+  const y = engine.empty(outputs, results);
+  const bias = key.has('bias') ? signedInput(engine, [n]) : null;
+  const residual = key.has('residual') ? signedInput(engine, outputs, results) : null;
+  const preactivation = key.has('keep') ? engine.empty(outputs, results) : null;
   const rowSums = key.has('rowSums') ? engine.empty([m]) : null;
   return plainWorkload(engine, () => {
     launchProduct(engine, {

@@ -1,5 +1,6 @@
 /** Elementwise ops: counts that are no multiple of 4 and fill several workgroups. */
-import { accumulate, add, affine, filled, gelu, relu } from '../../kernels/elementwise/index.js';
+import { roundToHalf } from '../../engine/index.js';
+import { accumulate, add, affine, cast, filled, gelu, relu } from '../../kernels/elementwise/index.js';
 import * as reference from '../../../test/reference/elementwise.js';
 import { differentiable } from '../differentiable.js';
 import { FORWARD_TOLERANCE, type VerifyCase } from '../types.js';
@@ -44,6 +45,12 @@ export function elementwiseCases(): VerifyCase[] {
       forward: (engine, { x: tensor }) => affine(engine, tensor, 1.5, -0.25),
       reference: ({ x: values }) => values.map((value) => 1.5 * value - 0.25),
     }),
+    {
+      op: 'cast',
+      name: `[${COUNT}], to f16 and back`,
+      run: (engine) => ({ y: cast(engine, cast(engine, engine.tensor(x.data, [COUNT]), 'f16'), 'f32') }),
+      reference: () => ({ y: { values: roundToHalf(x.data), tolerance: 0 } }),
+    },
     {
       op: 'fill',
       name: `[${COUNT}], 2.5`,

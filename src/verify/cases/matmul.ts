@@ -1,8 +1,10 @@
 /** Matrix products and linear layers: every transpose, shared and own matrices, ragged edges, split sums, epilogues. */
+import { roundToHalf } from '../../engine/index.js';
+import { cast } from '../../kernels/elementwise/index.js';
 import { linear, matmul } from '../../kernels/matmul/index.js';
 import { linearReference, matmulReference, type MatmulCase } from '../../../test/reference/matmul.js';
 import { differentiable } from '../differentiable.js';
-import type { VerifyCase } from '../types.js';
+import { FORWARD_TOLERANCE, type VerifyCase } from '../types.js';
 import { input } from '../values.js';
 
 function product(sizes: MatmulCase, vary?: readonly string[]): VerifyCase {
@@ -46,6 +48,33 @@ function linearCase(tokens: number, inputs: number, outputs: number, gelu: boole
   });
 }
 
+/** f16 operands that hold `data` rounded to f16, on the tape as f32 inputs: their gradients come back in f32. */
+function halfLinearCase(tokens: number, inputs: number, outputs: number, output: 'f32' | 'f16', activation: 'none' | 'gelu' = 'none'): VerifyCase {
+  const half = (shape: readonly number[], seed: number, spread = 1) => {
+    const { data } = input(shape, seed, { spread });
+    return { shape, data: roundToHalf(data) };
+  };
+  return differentiable({
+    op: 'linear',
+    name: `[${tokens}, ${inputs}] -> ${outputs}, bias${activation === 'gelu' ? ', gelu' : ''}, residual, operands f16, result ${output}`,
+    inputs: {
+      x: half([tokens, inputs], 13),
+      weight: half([outputs, inputs], 14, 0.5),
+      bias: input([outputs], 15),
+      residual: half([tokens, outputs], 16),
+    },
+    forward: (engine, { x, weight, bias, residual }) => {
+      const y = linear(engine, cast(engine, x, 'f16'), cast(engine, weight, 'f16'), bias, { activation, residual: cast(engine, residual, output), output });
+      return cast(engine, y, 'f32');
+    },
+    reference: ({ x, weight, bias, residual }) => linearReference(x, weight, bias, residual, { tokens, inputs, outputs, gelu: activation === 'gelu' }),
+    vary: ['matmul-f16', 'matmul-splits'],
+    // Half a place of 11 binary digits; in the gradients that of dy, of the result and of what both are summed from.
+    tolerance: output === 'f16' ? 5e-4 : FORWARD_TOLERANCE,
+    gradientTolerance: 2e-3,
+  });
+}
+
 /** Cases of src/kernels/matmul. Sizes that are multiples of 4 are taken by every variant, forward and backward. */
 export function matmulCases(): VerifyCase[] {
   const even = { m: 68, n: 44, k: 36 };
@@ -63,5 +92,8 @@ export function matmulCases(): VerifyCase[] {
     linearCase(72, 28, 52, true),
     linearCase(600, 16, 12, false),
     linearCase(35, 13, 9, true),
+    halfLinearCase(72, 28, 52, 'f16'),
+    halfLinearCase(600, 16, 12, 'f32'),
+    halfLinearCase(34, 14, 10, 'f16', 'gelu'),
   ];
 }

@@ -1,0 +1,286 @@
+// Matrix product of f16 operands with a register tile:
+//   y = activation(op(a) op(b) + bias) + residual, for each problem of a batch; every sum in f32.
+//
+// a [m, k] or, transposed, [k, m]; b [k, n] or [n, k]: f16, two to a word, which needs no optional feature. bias [n] f32;
+// residual, y and preactivation [m, n], f32 or f16; all dense, all read four at a time. So n must be a multiple of 4, m
+// where a is transposed, k where a or b is contiguous along k. As matmul_register.wgsl otherwise, of which it is a copy
+// with other loads and stores; like it, it is for adapters on which a barrier is dear.
+//
+// Dispatch: workgroups of 4 lanes, so that a result of 32 rows keeps all of them busy; x = ceil(m / 32),
+// y = ceil(n / 32) or ceil(n / 16), z = problems * splits.
+
+// Four f16, two to a word; two f32, as bits. `stored` says what residual, y and preactivation hold, HALF_Y says the same.
+alias half4 = vec2<u32>;
+alias float2 = vec2<u32>;
+alias stored = float2;
+const HALF_Y: bool = false;
+
+// op(a) = transpose of a: a is stored [k, m]. Otherwise [m, k]. Likewise b: [n, k], otherwise [k, n].
+const TRANSPOSE_A: bool = false;
+const TRANSPOSE_B: bool = false;
+// True when k is no multiple of 4 (allowed only where neither operand is contiguous along k).
+const TAIL: bool = false;
+// Columns of a tile: 32 (true) or 16 (false).
+const WIDE: bool = true;
+// The parts of the epilogue. PREACTIVATION also stores op(a) op(b) + bias, for the backward pass of GELU.
+const BIAS: bool = false;
+const GELU: bool = false;
+const PREACTIVATION: bool = false;
+const RESIDUAL: bool = false;
+// Also stores the sums of op(a)'s rows, [m] f32 behind y's m n ones (gradient of a bias); y is f32 then.
+const ROW_SUMS: bool = false;
+
+struct Params {
+  m: u32,
+  n: u32,
+  k: u32,
+  // Terms of the inner sum per split, a multiple of 4: split s sums over k in [s splitLength, (s + 1) splitLength).
+  splitLength: u32,
+  // Problems per split; output z = split * problems + problem. `first` is the z of this dispatch's first workgroup.
+  problems: u32,
+  first: u32,
+  // Elements from one problem to the next (0: the same matrix for all).
+  strideA: u32,
+  strideB: u32,
+  strideY: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<half4>;
+@group(0) @binding(1) var<storage, read> b: array<half4>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> residual: array<stored>;
+@group(0) @binding(4) var<storage, read_write> y: array<stored>;
+@group(0) @binding(5) var<storage, read_write> preactivation: array<stored>;
+@group(0) @binding(6) var<uniform> params: Params;
+
+fn four_a(at: u32) -> vec4<f32> {
+  let words = a[at];
+  return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
+}
+
+fn four_b(at: u32) -> vec4<f32> {
+  let words = b[at];
+  return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
+}
+
+// The bits of the nearest f16 numbers, as in elementwise/to_half.wgsl: `pack2x16float` leaves overflow and rounding open.
+fn half_bits(value: vec4<f32>) -> vec4<u32> {
+  let bits = bitcast<vec4<u32>>(value);
+  let magnitude = bits & vec4<u32>(0x7fffffffu);
+  let odd = (magnitude >> vec4<u32>(13u)) & vec4<u32>(1u);
+  let normal = (magnitude + odd - vec4<u32>(0x37fff001u)) >> vec4<u32>(13u);
+  let small = bitcast<vec4<u32>>(abs(value) + vec4<f32>(0.5)) - vec4<u32>(0x3f000000u);
+  let finite = select(normal, small, magnitude < vec4<u32>(0x38800000u));
+  let special = select(vec4<u32>(0x7c00u), vec4<u32>(0x7e00u), magnitude > vec4<u32>(0x7f800000u));
+  return select(finite, special, magnitude >= vec4<u32>(0x477ff000u)) | ((bits >> vec4<u32>(16u)) & vec4<u32>(0x8000u));
+}
+
+fn pack_half(value: vec4<f32>) -> vec2<u32> {
+  let bits = half_bits(value);
+  return vec2<u32>(bits.x | (bits.y << 16u), bits.z | (bits.w << 16u));
+}
+
+// Where op(a)'s rows row .. row + 3 begin, in vec4s; rows past the end repeat the last one and are not stored.
+fn row_bases(problem: u32, row: u32) -> vec4<u32> {
+  let base = vec4<u32>(problem * params.strideA / 4u);
+  if (TRANSPOSE_A) {
+    return base + min(row / 4u, params.m / 4u - 1u);
+  }
+  return base + min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(params.m - 1u)) * (params.k / 4u);
+}
+
+// Four rows of op(a) at k .. k + 3: one column of the result per row.
+fn load_a(bases: vec4<u32>, k: u32) -> mat4x4<f32> {
+  if (!TRANSPOSE_A) {
+    let k4 = k / 4u;
+    return mat4x4<f32>(four_a(bases.x + k4), four_a(bases.y + k4), four_a(bases.z + k4), four_a(bases.w + k4));
+  }
+  let m4 = params.m / 4u;
+  let at = bases.x + k * m4;
+  if (!TAIL) {
+    return transpose(mat4x4<f32>(four_a(at), four_a(at + m4), four_a(at + 2u * m4), four_a(at + 3u * m4)));
+  }
+  let zero = vec4<f32>();
+  let left = params.k - 1u - k;
+  return transpose(mat4x4<f32>(
+    four_a(at),
+    select(zero, four_a(at + min(1u, left) * m4), left >= 1u),
+    select(zero, four_a(at + min(2u, left) * m4), left >= 2u),
+    select(zero, four_a(at + min(3u, left) * m4), left >= 3u),
+  ));
+}
+
+// Where op(b)'s columns begin, in vec4s: group counts groups of four columns.
+fn column_base(problem: u32, group: u32) -> u32 {
+  let inside = min(group, params.n / 4u - 1u);
+  let base = problem * params.strideB / 4u;
+  if (TRANSPOSE_B) {
+    return base + 4u * inside * (params.k / 4u);
+  }
+  return base + inside;
+}
+
+// Four columns of op(b) at k .. k + 3: one column of the result per k.
+fn load_b(base: u32, k: u32) -> mat4x4<f32> {
+  if (TRANSPOSE_B) {
+    let k4 = params.k / 4u;
+    let at = base + k / 4u;
+    return transpose(mat4x4<f32>(four_b(at), four_b(at + k4), four_b(at + 2u * k4), four_b(at + 3u * k4)));
+  }
+  // Past the end of the sum a is zero; b only has to be inside.
+  let rows = vec4<u32>(k, k + 1u, k + 2u, k + 3u);
+  let at = base + select(rows, min(rows, vec4<u32>(params.k - 1u)), TAIL) * (params.n / 4u);
+  return mat4x4<f32>(four_b(at.x), four_b(at.y), four_b(at.z), four_b(at.w));
+}
+
+// Exact GELU, x Phi(x), with Phi as in elementwise/gelu.wgsl.
+fn gelu(x: vec4<f32>) -> vec4<f32> {
+  let t = 1.0 / (1.0 + 0.35 * abs(x));
+  let tail = t * (0.13977842 + t * (0.13676241 + t * (0.1439531 + t * (0.0066017848 + t * (0.21437776 + t * (-0.18670027 + t * 0.045226850))))))
+    * exp(-0.5 * x * x);
+  return x * select(tail, 1.0 - tail, x >= vec4<f32>());
+}
+
+// What a block's sums start from: the bias of its four columns, for each row.
+fn first_sums(group: u32) -> mat4x4<f32> {
+  if (!BIAS) {
+    return mat4x4<f32>();
+  }
+  let start = bias[min(group, params.n / 4u - 1u)];
+  return mat4x4<f32>(start, start, start, start);
+}
+
+// Stores four columns of one row. (The names differ from the callers' because wgsl_reflect's interpreter lets the
+// parameters of a function without a result overwrite the caller's variables of the same name.)
+fn store(output: u32, line: u32, columnGroup: u32, sum: vec4<f32>) {
+  let n4 = params.n / 4u;
+  if ((line < params.m) & (columnGroup < n4)) {
+    var value = sum;
+    let at = output * (params.strideY / 4u) + line * n4 + columnGroup;
+    if (HALF_Y) {
+      if (PREACTIVATION) {
+        preactivation[at] = pack_half(value);
+      }
+      if (GELU) {
+        value = gelu(value);
+      }
+      if (RESIDUAL) {
+        let words = residual[at];
+        value += vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
+      }
+      y[at] = pack_half(value);
+    } else {
+      if (PREACTIVATION) {
+        preactivation[2u * at] = bitcast<vec2<u32>>(value.xy);
+        preactivation[2u * at + 1u] = bitcast<vec2<u32>>(value.zw);
+      }
+      if (GELU) {
+        value = gelu(value);
+      }
+      if (RESIDUAL) {
+        value += vec4<f32>(bitcast<vec2<f32>>(residual[2u * at]), bitcast<vec2<f32>>(residual[2u * at + 1u]));
+      }
+      y[2u * at] = bitcast<vec2<u32>>(value.xy);
+      y[2u * at + 1u] = bitcast<vec2<u32>>(value.zw);
+    }
+  }
+}
+
+fn store_block(place: u32, top: u32, fourth: u32, sums: mat4x4<f32>) {
+  store(place, top, fourth, sums[0]);
+  store(place, top + 1u, fourth, sums[1]);
+  store(place, top + 2u, fourth, sums[2]);
+  store(place, top + 3u, fourth, sums[3]);
+}
+
+// sums + (columns of op(b)) (rows of op(a)), 4 x 4 x 4 multiply-adds.
+fn multiply_add(columns: mat4x4<f32>, rows: mat4x4<f32>, sums: mat4x4<f32>) -> mat4x4<f32> {
+  return mat4x4<f32>(
+    sums[0] + columns * rows[0],
+    sums[1] + columns * rows[1],
+    sums[2] + columns * rows[2],
+    sums[3] + columns * rows[3],
+  );
+}
+
+@compute @workgroup_size(4)
+fn main(
+  @builtin(local_invocation_index) index: u32,
+  @builtin(workgroup_id) tile: vec3<u32>,
+) {
+  let z = params.first + tile.z;
+  let problem = z % params.problems;
+  let start = z / params.problems * params.splitLength;
+  let end = min(start + params.splitLength, params.k);
+
+  let row = (tile.x * 4u + index) * 8u;
+  let group = tile.y * select(4u, 8u, WIDE);
+  let rows0 = row_bases(problem, row);
+  let rows1 = row_bases(problem, row + 4u);
+  let columns0 = column_base(problem, group);
+  let columns1 = column_base(problem, group + 1u);
+  let columns2 = column_base(problem, group + 2u);
+  let columns3 = column_base(problem, group + 3u);
+  let columns4 = column_base(problem, group + 4u);
+  let columns5 = column_base(problem, group + 5u);
+  let columns6 = column_base(problem, group + 6u);
+  let columns7 = column_base(problem, group + 7u);
+
+  // upperJ holds rows row .. row + 3 (one per matrix column) and four columns of y; lowerJ the next four rows.
+  var upper0 = first_sums(group); var lower0 = upper0;
+  var upper1 = first_sums(group + 1u); var lower1 = upper1;
+  var upper2 = first_sums(group + 2u); var lower2 = upper2;
+  var upper3 = first_sums(group + 3u); var lower3 = upper3;
+  var upper4 = first_sums(group + 4u); var lower4 = upper4;
+  var upper5 = first_sums(group + 5u); var lower5 = upper5;
+  var upper6 = first_sums(group + 6u); var lower6 = upper6;
+  var upper7 = first_sums(group + 7u); var lower7 = upper7;
+  var sums0 = vec4<f32>();
+  var sums1 = vec4<f32>();
+
+  for (var k = start; k < end; k += 4u) {
+    let a0 = load_a(rows0, k);
+    let a1 = load_a(rows1, k);
+    let b0 = load_b(columns0, k); upper0 = multiply_add(b0, a0, upper0); lower0 = multiply_add(b0, a1, lower0);
+    let b1 = load_b(columns1, k); upper1 = multiply_add(b1, a0, upper1); lower1 = multiply_add(b1, a1, lower1);
+    let b2 = load_b(columns2, k); upper2 = multiply_add(b2, a0, upper2); lower2 = multiply_add(b2, a1, lower2);
+    let b3 = load_b(columns3, k); upper3 = multiply_add(b3, a0, upper3); lower3 = multiply_add(b3, a1, lower3);
+    if (WIDE) {
+      let b4 = load_b(columns4, k); upper4 = multiply_add(b4, a0, upper4); lower4 = multiply_add(b4, a1, lower4);
+      let b5 = load_b(columns5, k); upper5 = multiply_add(b5, a0, upper5); lower5 = multiply_add(b5, a1, lower5);
+      let b6 = load_b(columns6, k); upper6 = multiply_add(b6, a0, upper6); lower6 = multiply_add(b6, a1, lower6);
+      let b7 = load_b(columns7, k); upper7 = multiply_add(b7, a0, upper7); lower7 = multiply_add(b7, a1, lower7);
+    }
+    if (ROW_SUMS) {
+      sums0 += transpose(a0) * vec4<f32>(1.0);
+      sums1 += transpose(a1) * vec4<f32>(1.0);
+    }
+  }
+
+  // The blocks move up one place per turn, so that the code of the epilogue exists once: unrolled it would be most
+  // of the program, and compile three times as long.
+  for (var j = 0u; j < select(4u, 8u, WIDE); j += 1u) {
+    store_block(z, row, group + j, upper0);
+    store_block(z, row + 4u, group + j, lower0);
+    upper0 = upper1; lower0 = lower1;
+    upper1 = upper2; lower1 = lower2;
+    upper2 = upper3; lower2 = lower3;
+    if (WIDE) {
+      upper3 = upper4; lower3 = lower4;
+      upper4 = upper5; lower4 = lower5;
+      upper5 = upper6; lower5 = lower6;
+      upper6 = upper7; lower6 = lower7;
+    }
+  }
+  if (ROW_SUMS && group == 0u) {
+    let behind = z * (params.strideY / 4u) + params.m * params.n / 4u + row / 4u;
+    if (row < params.m) {
+      y[2u * behind] = bitcast<vec2<u32>>(sums0.xy);
+      y[2u * behind + 1u] = bitcast<vec2<u32>>(sums0.zw);
+    }
+    if (row + 4u < params.m) {
+      y[2u * behind + 2u] = bitcast<vec2<u32>>(sums1.xy);
+      y[2u * behind + 3u] = bitcast<vec2<u32>>(sums1.zw);
+    }
+  }
+}
