@@ -57,16 +57,20 @@ fn element_b(at: u32) -> f32 {
   return select(pair.x, pair.y, (at & 1u) == 1u);
 }
 
-// The bits of the nearest f16 numbers, as in elementwise/to_half.wgsl: `pack2x16float` leaves overflow and rounding open.
-fn half_bits(value: vec2<f32>) -> vec2<u32> {
-  let bits = bitcast<vec2<u32>>(value);
-  let magnitude = bits & vec2<u32>(0x7fffffffu);
-  let odd = (magnitude >> vec2<u32>(13u)) & vec2<u32>(1u);
-  let normal = (magnitude + odd - vec2<u32>(0x37fff001u)) >> vec2<u32>(13u);
-  let small = bitcast<vec2<u32>>(abs(value) + vec2<f32>(0.5)) - vec2<u32>(0x3f000000u);
-  let finite = select(normal, small, magnitude < vec2<u32>(0x38800000u));
-  let special = select(vec2<u32>(0x7c00u), vec2<u32>(0x7e00u), magnitude > vec2<u32>(0x7f800000u));
-  return select(finite, special, magnitude >= vec2<u32>(0x477ff000u)) | ((bits >> vec2<u32>(16u)) & vec2<u32>(0x8000u));
+// The bits of the nearest f16 number, as in elementwise/to_half.wgsl: `pack2x16float` leaves overflow and rounding open.
+fn half_bits(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  let magnitude = bits & 0x7fffffffu;
+  let odd = (magnitude >> 13u) & 1u;
+  let normal = (magnitude + odd - 0x37fff001u) >> 13u;
+  let small = bitcast<u32>(abs(value) + 0.5) - 0x3f000000u;
+  let finite = select(normal, small, magnitude < 0x38800000u);
+  let special = select(0x7c00u, 0x7e00u, magnitude > 0x7f800000u);
+  return select(finite, special, magnitude >= 0x477ff000u) | ((bits >> 16u) & 0x8000u);
+}
+
+fn pack_half(value: vec2<f32>) -> u32 {
+  return half_bits(value.x) | (half_bits(value.y) << 16u);
 }
 
 // Exact GELU, x Phi(x), with Phi as in elementwise/gelu.wgsl.
@@ -91,8 +95,7 @@ fn store2(output: u32, line: u32, place: u32, sums: vec2<f32>) {
   }
   if (HALF_Y) {
     if (PREACTIVATION) {
-      let bits = half_bits(value);
-      preactivation[at / 2u] = bits.x | (bits.y << 16u);
+      preactivation[at / 2u] = pack_half(value);
     }
     if (GELU) {
       value = gelu(value);
@@ -100,8 +103,7 @@ fn store2(output: u32, line: u32, place: u32, sums: vec2<f32>) {
     if (RESIDUAL) {
       value += unpack2x16float(residual[at / 2u]);
     }
-    let bits = half_bits(value);
-    y[at / 2u] = bits.x | (bits.y << 16u);
+    y[at / 2u] = pack_half(value);
     return;
   }
   if (PREACTIVATION) {

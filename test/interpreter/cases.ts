@@ -65,7 +65,11 @@ const elementwise: RaceCase[] = [
   op('affine', [[270]], (engine, x) => affine(engine, x, 1.5, 0.25)),
   op('gelu', [[270]], gelu),
   op('relu', [[270]], relu),
-  op('cast', [[270]], (engine, x) => cast(engine, x, 'f16')),
+  op('cast there and back', [[270]], (engine, x) => cast(engine, cast(engine, x, 'f16'), 'f32')),
+  op('gelu of an f16 linear layer', [[10, 4], [26, 4]], (engine, x, weight) => {
+    const y = linear(engine, cast(engine, x, 'f16'), cast(engine, weight, 'f16'), null, { activation: 'gelu' });
+    return cast(engine, y, 'f32');
+  }),
   plain('fill', (engine) => filled(engine, [270], 2.5)),
   plain('accumulate', (engine) => accumulate(engine, upload(engine, [270], 1), upload(engine, [270], 2))),
 ];
