@@ -10,6 +10,7 @@
  *   broken     timed in A, and wrong or without a time in B
  * Slower and broken rows are regressions.
  */
+import { adapterLine } from './figures.js';
 import { threeDigits } from './format.js';
 import type { BenchResult, Row } from './harness/schema.js';
 import { ratioOfMedians, type Ratio } from '../src/timing/statistics.js';
@@ -56,14 +57,13 @@ function compareRow(a: Row, b: Row, threshold: number): ComparedRow {
 }
 
 function remarksOn(a: BenchResult, b: BenchResult): string[] {
-  const told = ({ environment: { adapter } }: BenchResult): string => `${adapter.description || adapter.device || adapter.vendor}${adapter.software ? ' (software)' : ''}`;
   const differing = (what: string, left: string, right: string): string[] => (left === right ? [] : [`The ${what} differs: ${left} in A, ${right} in B.`]);
   return [
-    ...differing('adapter', told(a), told(b)),
+    ...differing('adapter', adapterLine(a), adapterLine(b)),
     ...differing('system', a.environment.system, b.environment.system),
     ...differing('runtime', a.environment.runtime, b.environment.runtime),
-    ...differing('Dawn version', a.environment.dawn ?? 'none', b.environment.dawn ?? 'none'),
-    ...differing('list of flags', a.environment.flags.join(' '), b.environment.flags.join(' ')),
+    ...differing('Dawn version', a.environment.dawn ?? "the browser's own", b.environment.dawn ?? "the browser's own"),
+    ...differing('list of flags', a.environment.flags.join(' ') || 'none', b.environment.flags.join(' ') || 'none'),
     ...[a, b].flatMap(({ environment }, at) => (environment.adapter.software ? [`${'AB'[at]} was measured on a software adapter.`] : [])),
   ];
 }

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { compareResults, comparedLines, isRegression, verdictOf } from '../bench/compare.js';
+import { ResultCollector } from '../bench/harness/result.js';
 import { parseResult, resultSchema, type BenchResult, type Row } from '../bench/harness/schema.js';
 import { summarize } from '../src/timing/statistics.js';
 import { renderBenchReport } from '../bench/report/page.js';
@@ -139,6 +140,35 @@ test('rows of two files are faster, slower, the same, ambiguous, broken or repai
   assert.match(text, /1 faster, 1 slower, 1 same, 1 ambiguous, 1 broken, 1 repaired/);
 });
 
+test('a comparison of Node with Chrome names what differs first', () => {
+  const inNode = result([row('one')]);
+  const inChrome = result([row('one')], {
+    environment: { ...inNode.environment, runtime: 'Chrome 1.2.3.4 (installed, headless)', dawn: null, flags: ['--enable-unsafe-webgpu'] },
+  });
+  const [runtime, dawn, flags] = comparedLines(compareResults(inNode, inChrome, 0.05), 0.05);
+  assert.equal(runtime, 'The runtime differs: Node v0 in A, Chrome 1.2.3.4 (installed, headless) in B.');
+  assert.equal(dawn, "The Dawn version differs: 0 in A, the browser's own in B.");
+  assert.equal(flags, 'The list of flags differs: a flag in A, --enable-unsafe-webgpu in B.');
+});
+
+test('a run that ends early lists what is missing, and has no result before its head is known', () => {
+  const collector = new ResultCollector();
+  assert.equal(collector.result(1, 'closed'), null);
+  const { suite, filter, environment, timer, rules, peaks, canary } = result([]);
+  collector.add({ kind: 'skipped', what: 'a huge kernel', why: 'too slow' });
+  collector.add({ kind: 'begin', head: { suite, filter, environment, timer, rules, peaks, canary }, groups: ['first', 'second', 'third'] });
+  collector.add({ kind: 'group', name: 'first', rows: [row('one')], comparisons: [], canaries: [1e-3, 2e-3, 1e-3] });
+  collector.add({ kind: 'skipped', what: 'second', why: 'the device failed' });
+  const early = collector.result(3, 'closed');
+  assert.ok(resultSchema.safeParse(early).success);
+  assert.deepEqual(early?.skipped, [
+    { what: 'a huge kernel', why: 'too slow' },
+    { what: 'second', why: 'the device failed' },
+    { what: 'third', why: 'not measured: closed' },
+  ]);
+  assert.deepEqual([early?.canary.outOfBand, early?.canary.of, early?.rows.length], [1, 3, 1]);
+});
+
 /** One of everything that the report can show. */
 function everything(): BenchResult {
   const series = [1, 2, 4].map((value) => row(`point ${value}`, { section: 'series', time: value * 1e-3, series: { name: 'a series', variable: 'n', value } }));
@@ -244,6 +274,8 @@ test('options that cannot be used end with 2 and one sentence, before a device i
     [['--seconds', 'long'], /^Option --seconds is "long": expected a number from 0\.01\.\n$/],
     [['--flush-mib', '-1'], /^Option --flush-mib is "-1": expected a whole number from 0 to 4096\.\n$/],
     [['--json', join('nowhere', 'x.json')], /cannot be written: there is no folder nowhere\.\n$/],
+    [['--chrome-switch=--enable-x'], /^--chrome-switch is for Chrome: expected --chrome beside it\.\n$/],
+    [['--chrome', '--chrome-switch', 'developer'], /^Option --chrome-switch is "developer": expected a switch such as /],
     [['--sweet', 'quick'], /^Unknown option '--sweet'.*expected what "npm run bench -- --help" lists\.\n$/],
     [['compare', 'a.json'], /^Missing required argument 'B'/],
   ] as const) {

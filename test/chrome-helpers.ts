@@ -74,3 +74,12 @@ export async function downloadFrom(page: Page, selector: string): Promise<{ name
 export async function untilState(page: Page, ...states: readonly string[]): Promise<void> {
   await page.locator(states.map((state) => `html[data-state="${state}"]`).join(', ')).waitFor({ state: 'attached' });
 }
+
+/** Ends the browser's own GPU process, as a crashing graphics driver would. */
+export async function endGpuProcess(browser: Browser): Promise<void> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  const gpu = processInfo.find(({ type }) => type === 'GPU');
+  assert.ok(gpu, 'Chrome must have a GPU process');
+  process.kill(gpu.id);
+}

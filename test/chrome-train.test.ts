@@ -1,7 +1,7 @@
 /** The Train page in headless Chrome: the same losses as in Node, pause and stop, and a plain word where WebGPU is missing. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright';
+import type { Page } from 'playwright';
 import { alwaysPositive } from '../src/data/metrics/f1.js';
 import { openEngine } from '../src/kernels/open-engine.js';
 import { decodeSnapshot, type TrainingSnapshot } from '../src/model/checkpoint/training-state.js';
@@ -13,7 +13,7 @@ import { bundledChromiumRunsHere } from '../src/platform/node/bundled-chromium.j
 import { loadCanonicalMesh } from '../src/platform/node/canonical-mesh.js';
 import { launchChrome } from '../src/platform/node/chrome.js';
 import { findNodeGpu, type NodeGpu } from '../src/platform/node/gpu.js';
-import { downloadFrom, openApp, untilState, withPage, type AppInChrome } from './chrome-helpers.js';
+import { downloadFrom, endGpuProcess, openApp, untilState, withPage, type AppInChrome } from './chrome-helpers.js';
 import { relativeError } from './helpers.js';
 
 /** Both sides on SwiftShader where it comes with the packages; elsewhere both on the machine's GPU. */
@@ -131,15 +131,6 @@ test('a run gives the losses of Node, a checkpoint, and the F1 table beside its 
     assert.equal(await page.locator('#faces canvas').count(), 12);
   });
 });
-
-/** Ends the browser's own GPU process, as a crashing graphics driver would. */
-async function endGpuProcess(browser: Browser): Promise<void> {
-  const session = await browser.newBrowserCDPSession();
-  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-  const gpu = processInfo.find(({ type }) => type === 'GPU');
-  assert.ok(gpu, 'Chrome must have a GPU process');
-  process.kill(gpu.id);
-}
 
 test('training pauses, goes on, stops early and is scored; a lost device keeps the checkpoint', async () => {
   await withPage(

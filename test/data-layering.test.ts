@@ -17,7 +17,7 @@ function sources(folder: string): [string, string][] {
     });
 }
 
-for (const folder of ['src/data', 'src/report', 'src/model/checkpoint']) {
+for (const folder of ['src/data', 'src/report', 'src/model/checkpoint', 'bench/harness', 'bench/suites', 'bench/composed', 'bench/peers']) {
   test(`${folder} runs without Node and without a page`, () => {
     const files = sources(folder);
     assert.ok(files.length > 0);

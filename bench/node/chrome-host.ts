@@ -18,6 +18,10 @@ export interface ChromeHostOptions {
   readonly switches: readonly string[];
 }
 
+export interface ChromeHost extends BenchHost {
+  readonly browser: Browser;
+}
+
 const PROBLEMS = {
   insecure: 'the page was not loaded from this machine',
   'no-api': 'it has none, or has it switched off',
@@ -37,9 +41,10 @@ function errorOf(report: Extract<Report, { kind: 'unsupported' | 'failed' }>): E
 function whenGone(browser: Browser, page: Page): Promise<never> {
   return new Promise((_, reject) => {
     const gone = (what: string) => () => reject(new DeviceError(`${what} while the benchmark ran in it.`));
-    browser.once('disconnected', gone('Chrome ended, or was closed,'));
     page.once('crash', gone("Chrome's page crashed"));
-    page.once('close', gone("Chrome's page was closed"));
+    // A browser that ends closes its pages first.
+    page.once('close', gone('Chrome, or its page, was closed'));
+    browser.once('disconnected', gone('Chrome, or its page, was closed'));
   });
 }
 
@@ -66,7 +71,7 @@ async function carryOut(browser: Browser, page: Page, order: Order, hear: (repor
  * Starts Chrome and loads the page.
  * @throws {CommandFailure} when there is no Chrome, or it does not start
  */
-export async function openChromeHost({ adapter, robustness, switches }: ChromeHostOptions): Promise<BenchHost> {
+export async function openChromeHost({ adapter, robustness, switches }: ChromeHostOptions): Promise<ChromeHost> {
   const served = await serveBenchPage();
   try {
     const launched = await launchChrome({
@@ -88,6 +93,7 @@ export async function openChromeHost({ adapter, robustness, switches }: ChromeHo
       await carryOut(browser, page, order, hear, signal);
     };
     return {
+      browser,
       async list(request) {
         const names: string[] = [];
         await withPage({ kind: 'list', request }, (report) => {
