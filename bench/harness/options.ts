@@ -35,6 +35,14 @@ const MIB = 2 ** 20;
 const PRECISION = 0.01;
 const MAX_ROUNDS = 60;
 
+/** Samples take longer than the shortest that the timers tell, and canaries run between them. */
+const SLACK = 1.3;
+
+/** The rule with time enough for the fewest samples, each of `shortest` seconds: where reading the device is slow, they are long. */
+export function withTimeFor(rule: StopRule, shortest: number): StopRule {
+  return { ...rule, seconds: Math.max(rule.seconds, SLACK * rule.minimum * shortest) };
+}
+
 /** @param software whether the adapter runs on the CPU */
 export function measureOptionsOf({ suite, samples, seconds, flushMib, runLimit }: RunRequest, software: boolean): MeasureOptions {
   return {

@@ -2,7 +2,7 @@
 import { DeviceError, gridFor, type CapturedStep, type Engine, type Tensor } from '../../src/engine/index.js';
 import type { DeviceTimer, Quanta, Timing } from '../../src/timing/device-timer.js';
 import { Replay } from '../../src/timing/replay.js';
-import { growRepeats, isLongEnough } from './sampler.js';
+import { growRepeats, isLongEnough, QUANTA_PER_SAMPLE } from './sampler.js';
 import type { Peak } from './schema.js';
 import { median } from '../../src/timing/statistics.js';
 
@@ -126,6 +126,10 @@ export async function measurePeaks(timer: DeviceTimer, quanta: Quanta, copyBytes
   };
 }
 
+/** Seconds of a canary sample at least, and its share of the shortest sample that it stands beside. */
+const SHORTEST_CANARY = 1e-3;
+const CANARY_SHARE = 0.1;
+
 /** A fixed piece of work that is timed between all samples: when its time changes, the device has changed. */
 export class Canary {
   private constructor(
@@ -137,7 +141,8 @@ export class Canary {
 
   /**
    * Registers only, so that nothing but clock speed and other users of the device can change its time. Its repeats are
-   * set once, to the shortest that GPU timestamps tell (or the wall clock, where there are none).
+   * set once: to the shortest that GPU timestamps tell (or the wall clock, where there are none), and long enough beside
+   * the samples.
    */
   static async create(timer: DeviceTimer, quanta: Quanta): Promise<Canary> {
     const { engine } = timer;
@@ -146,9 +151,10 @@ export class Canary {
     const replay = new Replay(engine, step);
     const own = timer.hasTimestamps ? { wall: 0, gpu: quanta.gpu } : quanta;
     const { repeats } = await growRepeats((count) => timer.sample(replay, count, 0), own, timer.now, SECONDS);
-    // A tenth of a millisecond says little about a scheduler's time slices.
+    // Much shorter than the samples that it guards, it would see a scheduler's time slices that are nothing to them.
+    const wanted = Math.max(SHORTEST_CANARY, CANARY_SHARE * QUANTA_PER_SAMPLE * quanta.wall);
     const { gpu, wall } = await timer.sample(replay, repeats, 0);
-    const longer = Math.max(1, Math.ceil(1e-3 / Math.max(gpu ?? wall, 1e-9)));
+    const longer = Math.max(1, Math.ceil(wanted / Math.max(gpu ?? wall, 1e-9)));
     return new Canary(timer, step, replay, repeats * longer);
   }
 

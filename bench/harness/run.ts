@@ -4,7 +4,7 @@ import { ASSUMED_SHARE, type SuiteContext } from '../suites/context.js';
 import { groupsOf } from '../suites/index.js';
 import { DeviceTimer } from '../../src/timing/device-timer.js';
 import { measureGroup, type Bench } from './measure.js';
-import { measureOptionsOf, type MeasureOptions, type RunRequest } from './options.js';
+import { measureOptionsOf, withTimeFor, type MeasureOptions, type RunRequest } from './options.js';
 import { Canary, measureArithmetic, measurePeaks } from './peaks.js';
 import type { RunEvent } from './result.js';
 import { canaryBand, QUANTA_PER_SAMPLE } from './sampler.js';
@@ -117,12 +117,14 @@ async function deviceFailure({ device }: Engine, error: unknown): Promise<Device
  */
 export async function runSuite(place: RunPlace, request: RunRequest, tell: (event: RunEvent) => void, signal?: AbortSignal): Promise<void> {
   let opened = await openTimer(place);
-  const measure = withinLimits(measureOptionsOf(request, opened.engine.info.software), opened.engine);
+  const wanted = withinLimits(measureOptionsOf(request, opened.engine.info.software), opened.engine);
   // Before anything is measured: a filter that fits nothing should not cost a minute.
   planOf(request, opened.engine, ANY_PEAK, () => {});
   const stored = request.tuned ? ((await place.stored?.(opened.engine)) ?? null) : null;
   const environment = place.environment(opened.engine);
   const probed = await opened.timer.probe();
+  const shortest = QUANTA_PER_SAMPLE * probed.wall;
+  const measure = request.seconds === null ? { ...wanted, rule: withTimeFor(wanted.rule, shortest) } : wanted;
   const peaks = await measurePeaks(opened.timer, probed, measure.copyBytes);
   await opened.timer.prepareFlush(measure.flushBytes);
   let canary = await Canary.create(opened.timer, probed);
