@@ -156,7 +156,7 @@ test('a run that ends early lists what is missing, and has no result before its 
   assert.equal(collector.result(1, 'closed'), null);
   const { suite, filter, environment, timer, rules, peaks, canary } = result([]);
   collector.add({ kind: 'skipped', what: 'a huge kernel', why: 'too slow' });
-  collector.add({ kind: 'begin', head: { suite, filter, environment, timer, rules, peaks, canary }, groups: ['first', 'second', 'third'] });
+  collector.add({ kind: 'begin', head: { suite, filter, tuned: null, environment, timer, rules, peaks, canary }, groups: ['first', 'second', 'third'] });
   collector.add({ kind: 'group', name: 'first', rows: [row('one')], comparisons: [], canaries: [1e-3, 2e-3, 1e-3] });
   collector.add({ kind: 'skipped', what: 'second', why: 'the device failed' });
   const early = collector.result(3, 'closed');
