@@ -13,7 +13,6 @@ export const WRONG_VALUES: Readonly<Record<string, string>> = {
   'random/uniform': WRAP,
   'augment/parameters': WRAP,
   'elementwise/to_half': WORDS,
-  'elementwise/from_half': WORDS,
   'elementwise/gelu_backward_f16': WORDS,
   'matmul/matmul_f16_register': WORDS,
   'attention/window_attention_direct': DIVISION,
