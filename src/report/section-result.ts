@@ -59,6 +59,7 @@ export function headerSection(summary: RunSummary): string {
     `<h1>${escape(summary.title)}</h1><dl class="facts">`,
     fact('Adapter', escape(adapterName(summary.adapter)) + badge, true),
     fact('Preset', escape(summary.preset)),
+    ...(summary.precision === 'mixed' ? [fact('Precision', 'mixed (f16 and f32)')] : []),
     fact('Seed', String(summary.seed)),
     fact('Date', escape(date)),
     fact('Wall time', duration(summary.wallSeconds)),

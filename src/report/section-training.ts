@@ -25,6 +25,8 @@ const MEASURES: Readonly<Record<string, { title: string; meaning: string }>> = {
     meaning: 'How far the plan misses the masses it should have after the last Sinkhorn iteration; it should stay small.',
   },
   gradientNorm: { title: 'Gradient norm', meaning: 'Length of the whole gradient; sudden peaks announce trouble.' },
+  lossScale: { title: 'Loss scale', meaning: 'Of mixed precision: the gradients are computed this many times larger. It halves when they overflow and doubles after a long time without.' },
+  overflows: { title: 'Steps skipped', meaning: 'Of mixed precision: steps so far whose gradients overflowed, and which changed nothing.' },
   learningRate: { title: 'Learning rate', meaning: 'The schedule as it was applied.' },
   samplesPerSecond: { title: 'Faces per second', meaning: 'A fall means that the machine was busy with something else.' },
 };

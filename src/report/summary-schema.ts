@@ -31,6 +31,7 @@ export const runSummarySchema: z.ZodType<RunSummary> = z
     }),
     seed: z.number().int(),
     preset: z.string(),
+    precision: z.enum(['f32', 'mixed']).optional(),
     date: z.iso.datetime(),
     dataset: z.string(),
     actionUnits: z.array(actionUnit).min(1),

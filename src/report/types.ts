@@ -33,6 +33,8 @@ export interface RunSummary {
   readonly adapter: AdapterSummary;
   readonly seed: number;
   readonly preset: string;
+  /** 'f32' where it is left out, as in summaries from before there was a choice. */
+  readonly precision?: 'f32' | 'mixed';
   /** When the run ended, ISO 8601 in UTC. */
   readonly date: string;
   /** The training and test faces in words. */
@@ -57,7 +59,7 @@ export interface MetricsRecord {
   readonly loss: number;
   /** Each loss term by name, before weighting or as the trainer logs it. */
   readonly terms: Readonly<Record<string, number>>;
-  /** Collapse measures by name: featureStd, effectiveRank, planEntropy, marginalResidual, gradientNorm. */
+  /** Collapse measures by name: featureStd, effectiveRank, planEntropy, marginalResidual, gradientNorm; in mixed precision lossScale and overflows. */
   readonly collapse: Readonly<Record<string, number>>;
   readonly learningRate: number;
   readonly samplesPerSecond: number;

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { PRECISIONS } from '../../model/precision.js';
 import { PRESETS } from '../../model/presets.js';
 import { adapterOption, lossWeights, oneOf, seedOption, statisticsOption, verboseOption, wholeNumber } from '../options.js';
 import type { TrainOptions } from '../train/settings.js';
@@ -52,6 +53,11 @@ export function trainCommand(): Command {
     .option('--faces <number>', 'synthetic training faces; people and test faces change in proportion', wholeNumber('--faces', 20, 1_000_000))
     .option('--image-size <pixels>', "width of the network's input, a multiple of 4 x window (default: the preset's)", wholeNumber('--image-size', 1, 1024))
     .option('--loss-weights <list>', "weights of the losses, as in global=0.25,region=1 (default: the preset's)", lossWeights)
+    .addOption(
+      new Option('--precision <name>', 'f32, or mixed: f16 products and activations, f32 parameters and sums, dynamic loss scale')
+        .argParser(oneOf('--precision', PRECISIONS))
+        .default('f32'),
+    )
     .option('--no-global-only', 'leave out the global-only baseline')
     .option('--no-supervised', 'leave out the supervised upper line')
     .option('--checkpoint-every <steps>', 'steps between checkpoints', wholeNumber('--checkpoint-every', 1), 100)

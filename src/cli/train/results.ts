@@ -50,7 +50,7 @@ export type WrittenSummary = RunSummary & { readonly commit: string | null };
  */
 export function summarise(
   engine: Engine,
-  { preset, seed }: TrainSettings,
+  { preset, seed, precision }: TrainSettings,
   data: TrainingData,
   result: ExperimentResult,
   { wallSeconds, budgetNote }: { wallSeconds: number; budgetNote: string },
@@ -62,6 +62,7 @@ export function summarise(
     adapter: { vendor, architecture, device, description, software },
     seed,
     preset: preset.name,
+    precision,
     date: new Date().toISOString(),
     dataset: datasetInWords(data),
     actionUnits: data.test.actionUnits,

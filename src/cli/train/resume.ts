@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { InputError } from '../../engine/errors.js';
 import { architectureOf, decodeSnapshot, type TrainingSnapshot } from '../../model/checkpoint/training-state.js';
 import type { ActionUnit } from '../../data/action-units.js';
+import { PRECISIONS } from '../../model/precision.js';
 import type { Preset } from '../../model/presets.js';
 import { tunedChoicesSchema, type TunedChoices } from '../../tuning/choices.js';
 import { reasonOf } from '../folders.js';
@@ -56,6 +57,7 @@ const savedOptions = z.object({
     faces: z.number().optional(),
     imageSize: z.number().optional(),
     lossWeights: z.partialRecord(z.enum(['global', 'region', 'contrast', 'relation']), z.number()).optional(),
+    precision: z.enum(PRECISIONS).optional(),
     globalOnly: z.boolean(),
     supervised: z.boolean(),
     checkpointEvery: z.number(),

@@ -30,8 +30,9 @@ const PHASE_TITLES: Readonly<Record<Phase, string>> = {
 };
 
 /** "loss -0.412 (global -0.83, region -0.71)". */
-function lossText({ loss, terms }: StepMetrics): string {
+function lossText({ loss, terms, collapse: { overflows = 0 } }: StepMetrics): string {
   const parts = Object.entries(terms).map(([name, value]) => `${name} ${value.toFixed(3)}`);
+  if (overflows > 0) parts.push(`steps skipped ${overflows}`);
   return `loss ${loss.toFixed(3)} (${parts.join(', ')})`;
 }
 
@@ -94,12 +95,12 @@ class TrainingRun {
   /** Says what is going to happen. */
   private introduce(data: TrainingData | null): void {
     const { settings, progress, folder } = this;
-    const { preset, budget, seed, source } = settings;
+    const { preset, budget, seed, precision, source } = settings;
     const faces = data
       ? `${data.training.count} faces of ${source.kind === 'folder' ? source.folder : 'synthetic people'}, probed on ${data.test.count} faces of other people`
       : `${budget.faces} synthetic faces of ${budget.identities} people, probed on ${budget.testFaces} faces of ${budget.testIdentities} other people`;
     const goesOn = this.snapshot ? `, going on after step ${this.snapshot.step}` : '';
-    progress.say(`Zygo: self-supervised training of facial action units, preset ${preset.name}, seed ${seed}${goesOn}.`);
+    progress.say(`Zygo: self-supervised training of facial action units, preset ${preset.name}, seed ${seed}${precision === 'mixed' ? ', mixed precision' : ''}${goesOn}.`);
     progress.say(`${budgetInWords(this.options.budget, this.presetBudget, budget)}; ${faces}.`);
     progress.say(`Run folder: ${folder.path}`);
   }
@@ -110,7 +111,7 @@ class TrainingRun {
 
   private train(engine: Engine, data: TrainingData): Promise<ExperimentResult> {
     const { settings, progress, interrupt } = this;
-    const { preset, budget, seed, checkpointEvery } = settings;
+    const { preset, budget, seed, precision, checkpointEvery } = settings;
     const stopped = () => `Stopped. ${this.howToGoOn()}`;
     const hooks: ExperimentHooks & { onTrainer?: (trainer: SelfSupervisedTrainer) => void } = {
       signal: interrupt.signal,
@@ -144,7 +145,7 @@ class TrainingRun {
         progress.say('Extracting features and fitting probes ...');
       },
     };
-    return runExperiment(engine, { preset, budget, seed, ...data, resume: this.snapshot }, hooks);
+    return runExperiment(engine, { preset, budget, seed, precision, ...data, resume: this.snapshot }, hooks);
   }
 
   private beginPhase(phase: Phase, total: number): void {

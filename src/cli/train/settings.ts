@@ -2,6 +2,7 @@
 import type { FaceMode } from '../../data/faces/au-statistics.js';
 import { InputError } from '../../engine/errors.js';
 import { checkBackbone, presetNamed, type Budget, type Preset } from '../../model/presets.js';
+import type { Precision } from '../../model/precision.js';
 import type { LossWeights } from '../options.js';
 
 /** Options of `zygo train`, as read. */
@@ -17,6 +18,8 @@ export interface TrainOptions {
   readonly faces?: number;
   readonly imageSize?: number;
   readonly lossWeights?: LossWeights;
+  /** 'f32' when left out. */
+  readonly precision?: Precision;
   readonly globalOnly: boolean;
   readonly supervised: boolean;
   readonly checkpointEvery: number;
@@ -36,6 +39,7 @@ export interface TrainSettings {
   readonly preset: Preset;
   readonly budget: Budget;
   readonly seed: number;
+  readonly precision: Precision;
   readonly source: DataSource;
   /** Steps between checkpoints. */
   readonly checkpointEvery: number;
@@ -75,7 +79,7 @@ function withImageSize(preset: Preset, imageSize: number): Preset {
  * @throws {InputError} for an unknown preset, sizes that do not fit, all losses off, or options that exclude each other
  */
 export function resolveSettings(options: TrainOptions, given: ReadonlySet<string>): TrainSettings {
-  const { data, seed, statistics, budget, imageSize, lossWeights, checkpointEvery, adapter } = options;
+  const { data, seed, statistics, budget, imageSize, lossWeights, precision = 'f32', checkpointEvery, adapter } = options;
   const named = presetNamed(options.preset);
   const sized = imageSize === undefined ? named : withImageSize(named, imageSize);
   const objective = { ...sized.objective, ...lossWeights };
@@ -90,6 +94,7 @@ export function resolveSettings(options: TrainOptions, given: ReadonlySet<string
     preset: { ...sized, objective },
     budget: scaledBudget(named[budget], options),
     seed,
+    precision,
     source: data === undefined ? { kind: 'synthetic', statistics } : { kind: 'folder', folder: data },
     checkpointEvery,
     adapter,
