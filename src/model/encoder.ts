@@ -4,7 +4,7 @@ import { concatLast, meanPool } from '../kernels/layout/index.js';
 import { regionPool } from '../kernels/pooling/index.js';
 import { backboneSpecs } from './backbone/specs.js';
 import { Swin } from './backbone/swin.js';
-import type { Parameters, ParameterSpec } from './parameters.js';
+import type { ParameterLookup, ParameterSpec } from './parameters.js';
 import type { BackboneConfig } from './presets.js';
 
 export interface Features {
@@ -24,7 +24,7 @@ export class Encoder {
 
   constructor(
     private readonly engine: Engine,
-    parameters: Parameters,
+    parameters: ParameterLookup,
     private readonly config: BackboneConfig,
   ) {
     this.backbone = new Swin(engine, parameters, config, 'backbone.');

@@ -4,10 +4,10 @@
  */
 import type { Engine, Tensor } from '../engine/index.js';
 import { relu } from '../kernels/elementwise/index.js';
-import { linear } from '../kernels/matmul/index.js';
 import { batchNorm } from '../kernels/normalization/index.js';
 import { linearSpecs, normSpecs } from './backbone/specs.js';
-import type { Parameters, ParameterSpec } from './parameters.js';
+import { dense } from './dense.js';
+import type { ParameterLookup, ParameterSpec } from './parameters.js';
 
 /**
  * Parameters of a head under a name.
@@ -29,7 +29,7 @@ export function headSpecs(name: string, inputs: number, hidden: number, outputs:
  *   group's own: over all rows together the difference between an eye and a mouth would drown that between two mouths,
  *   and the faces' features would lie so close that a contrast finds nothing (measured: its loss stayed at chance).
  */
-export function head(engine: Engine, parameters: Parameters, name: string, x: Tensor): Tensor {
+export function head(engine: Engine, parameters: ParameterLookup, name: string, x: Tensor): Tensor {
   const get = (part: string) => parameters.get(`${name}.${part}`);
   const [faces, ...rest] = x.shape;
   const inputs = x.shape[x.shape.length - 1];
@@ -38,7 +38,7 @@ export function head(engine: Engine, parameters: Parameters, name: string, x: Te
     return engine.reshape(batchNorm(engine, perFace, get(`${layer}.weight`), get(`${layer}.bias`)), y.shape);
   };
   const rows = engine.reshape(x, [x.size / inputs, inputs]);
-  const hidden = relu(engine, norm(linear(engine, rows, get('0.weight'), get('0.bias')), 1));
-  const y = norm(linear(engine, hidden, get('3.weight'), get('3.bias')), 4);
+  const hidden = relu(engine, norm(dense(engine, rows, get('0.weight'), get('0.bias')), 1));
+  const y = norm(dense(engine, hidden, get('3.weight'), get('3.bias')), 4);
   return engine.reshape(y, [faces, ...rest.slice(0, -1), y.shape[1]]);
 }

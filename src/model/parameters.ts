@@ -4,6 +4,7 @@
  */
 import { RandomStream } from '../data/faces/philox.js';
 import { InputError, sizeOf, type Engine, type Tensor } from '../engine/index.js';
+import type { Precision } from './precision.js';
 
 /** How a parameter starts. */
 export type Initializer =
@@ -18,10 +19,12 @@ export interface ParameterSpec {
   readonly initializer: Initializer;
   /** Whether weight decay applies: not to biases, norms and position tables. */
   readonly decay: boolean;
+  /** Whether products take it as f16 in mixed precision: the weights of linear layers. */
+  readonly half?: boolean;
 }
 
-/** Views of an arena start at multiples of 256 bytes, as WebGPU binds them. */
-const ALIGNMENT = 64;
+/** Views of an arena start at multiples of 256 bytes, as WebGPU binds them: 128 elements, so that an f16 copy's do too. */
+const ALIGNMENT = 128;
 const INITIALIZATION_STREAM = 0x1417;
 
 /** Where each parameter lies in the arena: decayed ones first, so that one number separates them. */
@@ -65,6 +68,8 @@ export function initialValues(layout: ArenaLayout, seed: number): Float32Array<A
 
 /** What a network reads its parameters from. */
 export interface ParameterLookup {
+  /** 'mixed' where weights of linear layers come as f16; 'f32' when left out. */
+  readonly precision?: Precision;
   /** @throws {InputError} when there is no parameter of this name. */
   get(name: string): Tensor;
 }

@@ -3,7 +3,7 @@ import type { Engine, Tensor } from '../engine/index.js';
 import { initialLossScale } from '../kernels/optimizer/index.js';
 import { Encoder } from './encoder.js';
 import { head, headSpecs } from './heads.js';
-import { layOut, makeParameters, type ArenaLayout, type Parameters, type ParameterSpec } from './parameters.js';
+import { layOut, makeParameters, type ArenaLayout, type ParameterLookup, type Parameters, type ParameterSpec } from './parameters.js';
 import type { LossScale, Precision } from './precision.js';
 import { checkBackbone, globalFeatureDim, regionFeatureDim, type Preset } from './presets.js';
 
@@ -37,7 +37,7 @@ export class SslModel {
   readonly secondMoment: Tensor;
   /** [R, R]: learned without labels as a running average of the transport plans. */
   readonly prior: Tensor;
-  /** Null in f32. */
+  /** Of mixed precision; null in f32. */
   readonly lossScale: LossScale | null;
 
   /** @throws {InputError} when the preset's numbers do not fit together. */
@@ -45,7 +45,7 @@ export class SslModel {
     private readonly engine: Engine,
     readonly preset: Preset,
     seed: number,
-    precision: Precision = 'f32',
+    readonly precision: Precision = 'f32',
   ) {
     checkBackbone(preset.backbone);
     this.layout = layOut(sslSpecs(preset));
@@ -59,7 +59,7 @@ export class SslModel {
   }
 
   /** Projections of a network. */
-  project(parameters: Parameters, image: Tensor, masks: readonly Tensor[] | null): NetworkOutput {
+  project(parameters: ParameterLookup, image: Tensor, masks: readonly Tensor[] | null): NetworkOutput {
     const { engine, preset } = this;
     const { global, regions } = new Encoder(engine, parameters, preset.backbone).forward(image, masks);
     return {
@@ -68,11 +68,11 @@ export class SslModel {
     };
   }
 
-  /** The online network's predictions of the target's projections. */
-  predict({ global, regions }: NetworkOutput): NetworkOutput {
+  /** The online network's predictions of the target's projections, from its own projections. */
+  predict(parameters: ParameterLookup, { global, regions }: NetworkOutput): NetworkOutput {
     return {
-      global: head(this.engine, this.online, 'global.predictor', global),
-      regions: regions && head(this.engine, this.online, 'region.predictor', regions),
+      global: head(this.engine, parameters, 'global.predictor', global),
+      regions: regions && head(this.engine, parameters, 'region.predictor', regions),
     };
   }
 }

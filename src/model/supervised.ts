@@ -3,12 +3,13 @@ import type { FaceDataset } from '../data/dataset.js';
 import { DeviceError, type CapturedStep, type Engine, type Tensor } from '../engine/index.js';
 import { augmentImages, augmentationParameters } from '../kernels/augment/index.js';
 import { bceWithLogits } from '../kernels/loss/index.js';
-import { linear } from '../kernels/matmul/index.js';
 import { adamw, adamwHyper, initialLossScale, LOSS_SCALE_STATE, STEP_OUTCOME } from '../kernels/optimizer/index.js';
 import { linearSpecs } from './backbone/specs.js';
 import { BatchOrder } from './batch-order.js';
 import { uploadDataset } from './device-dataset.js';
+import { dense } from './dense.js';
 import { Encoder } from './encoder.js';
+import { stepParameters } from './mixed-parameters.js';
 import { layOut, makeParameters, type Parameters } from './parameters.js';
 import { gradientFactor, lossSeeds, type LossScale, type Precision } from './precision.js';
 import { regionFeatureDim, type Preset } from './presets.js';
@@ -89,9 +90,10 @@ export async function trainSupervised(
           const image = augmentImages(engine, data.images, indices, geometry, colour, { sizeOut: backbone.imageSize });
           const masks = attentionMaps(engine, data, preset, indices, geometry);
           const loss = engine.withTape((tape) => {
-            const { regions } = new Encoder(engine, parameters, backbone).forward(image, masks);
+            const ofStep = stepParameters(engine, parameters, precision);
+            const { regions } = new Encoder(engine, ofStep, backbone).forward(image, masks);
             const flat = engine.reshape(regions as Tensor, [batch, inputs]);
-            const logits = linear(engine, flat, parameters.get('detector.weight'), parameters.get('detector.bias'));
+            const logits = dense(engine, flat, ofStep.get('detector.weight'), ofStep.get('detector.bias'));
             const value = bceWithLogits(engine, logits, targets, weights);
             tape.backward([[value, lossSeeds(engine, [1], lossScale)[0]]]);
             return value;

@@ -12,6 +12,7 @@ import { adamw, ema, LOSS_SCALE_STATE } from '../kernels/optimizer/index.js';
 import { auMaps } from '../kernels/regions/index.js';
 import type { DeviceDataset } from './device-dataset.js';
 import { contrastTerm, globalTerm, regionTerm, relationTerm, relativeToPerson, swapViews, type Term, type Transport } from './objective.js';
+import { stepParameters } from './mixed-parameters.js';
 import { gradientFactor, lossSeeds } from './precision.js';
 import { stageSize, type ObjectiveConfig, type Preset } from './presets.js';
 import type { SslModel } from './ssl-model.js';
@@ -83,7 +84,7 @@ export function captureTrainingStep(
   { batch, groupSize }: { readonly batch: number; readonly groupSize: number },
   objective: ObjectiveConfig,
 ): CapturedStep<StepOutputs> {
-  const { preset, online, target, layout, lossScale } = model;
+  const { preset, online, target, layout, precision, lossScale } = model;
   const usesRegions = objective.region > 0 || objective.contrast > 0 || objective.relation > 0;
   return engine.capture('training step', () => {
     const { geometry, colour } = augmentationParameters(engine, {
@@ -96,15 +97,16 @@ export function captureTrainingStep(
     });
     const image = augmentImages(engine, data.images, inputs.indices, geometry, colour, { sizeOut: preset.backbone.imageSize });
     const masks = usesRegions ? attentionMaps(engine, data, preset, inputs.indices, geometry) : null;
-    const wanted = model.project(target, image, masks);
+    const wanted = model.project(stepParameters(engine, target, precision), image, masks);
     const groups = engine.tensor(Int32Array.from({ length: 2 * batch }, (_, row) => row % batch), [2 * batch]);
 
     const terms: Term[] = [];
     let transport: Transport | null = null;
     let projected = wanted;
     engine.withTape((tape) => {
-      projected = model.project(online, image, masks);
-      const predicted = model.predict(projected);
+      const parameters = stepParameters(engine, online, precision);
+      projected = model.project(parameters, image, masks);
+      const predicted = model.predict(parameters, projected);
       if (objective.global > 0) terms.push(globalTerm(engine, predicted.global, swapViews(engine, wanted.global), objective));
       if (predicted.regions && wanted.regions) {
         // All three region losses look at how a frame differs from its person's other frames: with the person left in,

@@ -1,4 +1,5 @@
 import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import { cast } from '../elementwise/index.js';
 import { columnSum } from '../reduction/index.js';
 import { chooseKernel, windowGeometry, type WindowAttentionOptions, type WindowGeometry } from './geometry.js';
 
@@ -64,13 +65,19 @@ function dispatchBackward(engine: Engine, geometry: WindowGeometry, tensors: Bac
   return partial;
 }
 
+/** x in f32: itself, or a copy that nothing keeps. */
+function inSingle(engine: Engine, x: Tensor): Tensor {
+  return engine.noGrad(() => cast(engine, x, 'f32'));
+}
+
 /**
  * Shifted-window multi-head self-attention of a Swin block, between the qkv and the output projection; differentiable
  * in qkv, the table and padQkv. Per window and head, y = softmax(q kᵀ / √d + bias + mask) v, where
  * bias = table[(Δy + w − 1)(2w − 1) + Δx + w − 1] (Δ = query − key) and mask = −100 between tokens of different
  * regions of the cyclic shift (Liu et al. 2021, arXiv 2103.14030; padding and per-axis shift as in torchvision).
  * A map that is no multiple of the window is padded at the bottom and right before it is rolled, and cropped after.
- * @param qkv [B, H, W, 3C], in the order q | k | v, each [heads, C / heads]
+ * @param qkv [B, H, W, 3C], in the order q | k | v, each [heads, C / heads]; f32, or f16, which is then what is kept for
+ *   the backward pass: the kernels get an f32 copy each time
  * @param table [(2w − 1)², heads]
  * @returns [B, H, W, C]
  * @throws {ShapeError} when shapes and options do not fit each other
@@ -89,7 +96,7 @@ export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, opti
   engine.dispatch({
     shader,
     constants,
-    tensors: { qkv, pad, table, y, lse },
+    tensors: { qkv: inSingle(engine, qkv), pad, table, y, lse },
     params: { ...sharedParams(geometry), pairs },
     workgroups: gridFor(kind === 'direct' ? pairs * rowTiles : pairs, itemsPerWorkgroup),
     flops: 2 * productFlops(geometry),
@@ -97,9 +104,9 @@ export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, opti
   });
   const inputs = padded && options.padQkv ? [qkv, table, options.padQkv] : [qkv, table];
   engine.record('windowAttention', inputs, [y], (context) => {
-    const dqkv = context.needs(0) ? context.target(0) : engine.empty(qkv.shape);
+    const dqkv = context.needs(0) ? context.target(0, 'f32') : engine.empty(qkv.shape);
     const dpad = engine.empty(padded ? [batch, paddingTokens, 3 * channels] : [4]);
-    const partial = dispatchBackward(engine, geometry, { qkv, pad, table, dy: context.gradient(0), lse, dqkv, dpad });
+    const partial = dispatchBackward(engine, geometry, { qkv: inSingle(engine, qkv), pad, table, dy: context.gradient(0), lse, dqkv, dpad });
     if (context.needs(1)) columnSum(engine, partial, context.target(1));
     if (inputs.length > 2 && context.needs(2)) columnSum(engine, dpad, context.target(2));
   });

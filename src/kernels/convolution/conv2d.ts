@@ -1,4 +1,5 @@
 import { expectShape, formatShape, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
+import { cast } from '../elementwise/index.js';
 import { linear } from '../matmul/index.js';
 import { padColumns } from './resize-columns.js';
 import { outputLength, unfold } from './unfold.js';
@@ -10,6 +11,8 @@ export interface ConvolutionOptions {
   readonly padding?: number;
   /** 'none' by default; 'gelu' is the exact GELU. */
   readonly activation?: 'none' | 'gelu';
+  /** What the product takes and what is kept for the backward pass; 'f32' by default. x, weight and result are f32. */
+  readonly products?: 'f32' | 'f16';
 }
 
 /**
@@ -26,7 +29,7 @@ export interface ConvolutionOptions {
  * @throws {ShapeError} when shapes do not fit
  */
 export function conv2d(engine: Engine, x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvolutionOptions = {}): Tensor {
-  const { stride = 1, padding = 0, activation = 'none' } = options;
+  const { stride = 1, padding = 0, activation = 'none', products = 'f32' } = options;
   if (x.shape.length !== 4 || weight.shape.length !== 4 || x.shape[3] !== weight.shape[3]) {
     throw new ShapeError(
       `conv2d takes images [B, H, W, Cin] and a weight [Cout, kernelHeight, kernelWidth, Cin], given ${formatShape(x.shape)} and ${formatShape(weight.shape)}.`,
@@ -42,7 +45,9 @@ export function conv2d(engine: Engine, x: Tensor, weight: Tensor, bias: Tensor |
   const columns = Math.ceil(taps / 4) * 4;
   const rows = unfold(engine, x, { kernelHeight, kernelWidth, stride, padding }, columns);
   const matrix = padColumns(engine, engine.reshape(weight, [outputs, taps]), columns);
-  const y = linear(engine, rows, matrix, bias, { activation });
+  // Before GELU, f16 halves what is kept; without it nothing of the result is, and it need not be rounded.
+  const output = activation === 'gelu' ? products : 'f32';
+  const y = cast(engine, linear(engine, cast(engine, rows, products), cast(engine, matrix, products), bias, { activation, output }), 'f32');
   return engine.reshape(y, [
     batch,
     outputLength(height, kernelHeight, stride, padding),

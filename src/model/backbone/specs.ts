@@ -10,7 +10,7 @@ const SWIN_STD = 0.02;
 /** A weight matrix [out, in] and, unless `bias` is false, a bias [out]. */
 export function linearSpecs(name: string, inputs: number, outputs: number, initialStd: number | 'fan-in', bias = true): ParameterSpec[] {
   const standardDeviation = initialStd === 'fan-in' ? 1 / Math.sqrt(inputs) : initialStd;
-  const weight: ParameterSpec = { name: `${name}.weight`, shape: [outputs, inputs], initializer: { kind: 'normal', standardDeviation }, decay: true };
+  const weight: ParameterSpec = { name: `${name}.weight`, shape: [outputs, inputs], initializer: { kind: 'normal', standardDeviation }, decay: true, half: true };
   return bias ? [weight, { name: `${name}.bias`, shape: [outputs], initializer: zeros, decay: false }] : [weight];
 }
 

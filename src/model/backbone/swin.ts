@@ -6,8 +6,8 @@ import type { Engine, Tensor } from '../../engine/index.js';
 import { windowAttention } from '../../kernels/attention/index.js';
 import { conv2d } from '../../kernels/convolution/index.js';
 import { patchify, patchMerge } from '../../kernels/layout/index.js';
-import { linear } from '../../kernels/matmul/index.js';
 import { layerNorm } from '../../kernels/normalization/index.js';
+import { dense } from '../dense.js';
 import type { ParameterLookup } from '../parameters.js';
 import { patchSizeOf, usedStages, type BackboneConfig } from '../presets.js';
 import { blockName, mergeName } from './specs.js';
@@ -30,9 +30,9 @@ export class Swin {
     const get = (name: string) => parameters.get(`${prefix}${name}`);
     if (this.config.stem === 'patch') {
       const patches = patchify(engine, image, patchSizeOf(this.config));
-      return this.norm(linear(engine, patches, get('features.0.0.weight'), get('features.0.0.bias')), `${prefix}features.0.2`);
+      return this.norm(dense(engine, patches, get('features.0.0.weight'), get('features.0.0.bias')), `${prefix}features.0.2`);
     }
-    const options = { stride: 2, padding: 1 } as const;
+    const options = { stride: 2, padding: 1, products: parameters.precision === 'mixed' ? 'f16' : 'f32' } as const;
     const half = conv2d(engine, image, get('stem.0.weight'), get('stem.0.bias'), { ...options, activation: 'gelu' });
     return this.norm(conv2d(engine, half, get('stem.1.weight'), get('stem.1.bias'), options), `${prefix}features.0.2`);
   }
@@ -41,16 +41,16 @@ export class Swin {
   private block(x: Tensor, name: string, heads: number, shift: number): Tensor {
     const { engine, parameters } = this;
     const get = (part: string) => parameters.get(`${name}.${part}`);
-    const qkv = linear(engine, this.norm(x, `${name}.norm1`), get('attn.qkv.weight'), get('attn.qkv.bias'));
+    const qkv = dense(engine, this.norm(x, `${name}.norm1`), get('attn.qkv.weight'), get('attn.qkv.bias'), { half: true });
     const attended = windowAttention(engine, qkv, get('attn.relative_position_bias_table'), {
       heads,
       windowSize: this.config.windowSize,
       shift,
       padQkv: get('attn.qkv.bias'),
     });
-    const mixed = linear(engine, attended, get('attn.proj.weight'), get('attn.proj.bias'), { residual: x });
-    const hidden = linear(engine, this.norm(mixed, `${name}.norm2`), get('mlp.0.weight'), get('mlp.0.bias'), { activation: 'gelu' });
-    return linear(engine, hidden, get('mlp.3.weight'), get('mlp.3.bias'), { residual: mixed });
+    const mixed = dense(engine, attended, get('attn.proj.weight'), get('attn.proj.bias'), { residual: x });
+    const hidden = dense(engine, this.norm(mixed, `${name}.norm2`), get('mlp.0.weight'), get('mlp.0.bias'), { activation: 'gelu', half: true });
+    return dense(engine, hidden, get('mlp.3.weight'), get('mlp.3.bias'), { residual: mixed });
   }
 
   /**
@@ -66,7 +66,7 @@ export class Swin {
       if (stage > 0) {
         const name = mergeName(this.prefix, stage);
         const merged = this.norm(patchMerge(this.engine, x), `${name}.norm`);
-        x = linear(this.engine, merged, this.parameters.get(`${name}.reduction.weight`), null);
+        x = dense(this.engine, merged, this.parameters.get(`${name}.reduction.weight`), null);
       }
       for (let block = 0; block < depth; block++) {
         const shift = block % 2 === 1 ? Math.floor(windowSize / 2) : 0;
