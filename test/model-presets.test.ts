@@ -33,19 +33,19 @@ test("Swin-T's stages have the paper's sizes, and its backbone the paper's param
   assert.equal(count, 28_288_354 - 769_000);
 });
 
-test('the arena lays decayed parameters first and starts each at a multiple of 64', () => {
+test('the arena lays decayed parameters first and starts each at a multiple of 128, where an f16 copy can be bound too', () => {
   const layout = layOut([
     { name: 'bias', shape: [10], initializer: { kind: 'zeros' }, decay: false },
     { name: 'weight', shape: [7, 13], initializer: { kind: 'normal', standardDeviation: 0.5 }, decay: true },
     { name: 'scale', shape: [3], initializer: { kind: 'ones' }, decay: false },
   ]);
-  assert.deepEqual(Object.fromEntries(layout.offsets), { weight: 0, bias: 128, scale: 192 });
+  assert.deepEqual(Object.fromEntries(layout.offsets), { weight: 0, bias: 128, scale: 256 });
   assert.equal(layout.decayEnd, 128);
-  assert.equal(layout.size, 256);
+  assert.equal(layout.size, 384);
   const values = initialValues(layout, 5);
   assert.ok(values.subarray(0, 91).every((value) => value !== 0 && Math.abs(value) <= 1));
-  assert.ok(values.subarray(91, 192).every((value) => value === 0));
-  assert.deepEqual([...values.subarray(192, 195)], [1, 1, 1]);
+  assert.ok(values.subarray(91, 256).every((value) => value === 0));
+  assert.deepEqual([...values.subarray(256, 259)], [1, 1, 1]);
   assert.deepEqual(values, initialValues(layout, 5));
   assert.notDeepEqual(values, initialValues(layout, 6));
 });
