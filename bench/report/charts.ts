@@ -1,14 +1,17 @@
 /** The benchmark's charts, drawn as the training report's: SVG with the page's colours, without a browser. */
+import { LabelLayout } from 'echarts/features';
+import * as echarts from 'echarts/core';
 import { FONT, toSvg, VALUE_AXIS } from '../../src/report/charts.js';
-import { formatRate, formatSeconds } from '../format.js';
+import type { Mark } from '../../src/report/markup.js';
+import { formatRate, formatSeconds, threeDigits } from '../format.js';
 
-/** Colours of series, repeated when there are more. */
-export const COLORS = [1, 2, 3, 4, 5].map((number) => `var(--series-${number})`);
+echarts.use([LabelLayout]);
 
 const GRID = { left: 8, right: 24, top: 26, bottom: 22, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' };
 const LOG_AXIS = { ...VALUE_AXIS, type: 'log', minorSplitLine: { show: false }, nameTextStyle: FONT };
 
 export interface RooflinePoint {
+  /** The op; its fastest point carries the name. */
   readonly name: string;
   /** Operations per byte. */
   readonly intensity: number;
@@ -16,16 +19,24 @@ export interface RooflinePoint {
   readonly rate: number;
 }
 
-/** One colour of points in the roofline. */
+/** One kind of points in the roofline. */
 export interface RooflineSeries {
   readonly name: string;
   readonly color: string;
+  readonly mark: Mark;
   readonly points: readonly RooflinePoint[];
 }
 
 /** The nearest powers of ten around positive values. */
 function decades(values: readonly number[]): [number, number] {
   return [10 ** Math.floor(Math.log10(Math.min(...values))), 10 ** Math.ceil(Math.log10(Math.max(...values) * 1.0001))];
+}
+
+/** Of the points of each op the fastest. */
+function fastestOf(points: readonly RooflinePoint[]): Set<RooflinePoint> {
+  const fastest = new Map<string, RooflinePoint>();
+  for (const point of points) if (point.rate > (fastest.get(point.name)?.rate ?? 0)) fastest.set(point.name, point);
+  return new Set(fastest.values());
 }
 
 /**
@@ -39,49 +50,49 @@ export function rooflineChart(series: readonly RooflineSeries[], bandwidth: numb
   const ridge = compute / bandwidth;
   const [left, right] = decades([...points.map(({ intensity }) => intensity), ridge / 2, ridge * 4]);
   const [bottom, top] = decades([...points.map(({ rate }) => rate), compute]);
-  const roof = [[left, left * bandwidth], [ridge, compute], [right, compute]];
+  const named = fastestOf(points);
+  const roof = [
+    [left, left * bandwidth],
+    [ridge, compute],
+    [right, compute],
+  ];
+  // On the slope, away from the ridge, where points gather.
+  const onSlope = Math.sqrt(left * ridge);
+  const roofLabel = { ...FONT, show: true, color: 'var(--ink)', fontWeight: 600, distance: 6 };
+  const peaks = [
+    { value: [onSlope, onSlope * bandwidth], label: { ...roofLabel, position: 'left', formatter: `copy ${formatRate(bandwidth, 'B/s')}` } },
+    { value: [right, compute], label: { ...roofLabel, position: [0, -18], align: 'right', formatter: `multiply-add ${formatRate(compute, 'FLOP/s')}` } },
+  ];
   const option = {
-    grid: GRID,
-    xAxis: { ...LOG_AXIS, min: left, max: right, name: 'operations per byte', nameLocation: 'middle', nameGap: 26 },
-    yAxis: { ...LOG_AXIS, min: bottom, max: top, name: 'operations per second', axisLabel: { ...VALUE_AXIS.axisLabel, formatter: (value: number) => formatRate(value, '') } },
+    grid: { ...GRID, bottom: 34 },
+    xAxis: {
+      ...LOG_AXIS,
+      min: left,
+      max: right,
+      name: 'operations per byte',
+      nameLocation: 'middle',
+      nameGap: 28,
+      axisLabel: { ...VALUE_AXIS.axisLabel, formatter: (value: number) => threeDigits(value) },
+    },
+    yAxis: { ...LOG_AXIS, min: bottom, max: top, name: 'operations per second', nameTextStyle: { ...FONT, align: 'left' }, axisLabel: { ...VALUE_AXIS.axisLabel, formatter: (value: number) => formatRate(value, '') } },
     series: [
       { type: 'line', silent: true, symbol: 'none', lineStyle: { color: 'var(--ink)', width: 1.6 }, data: roof },
-      ...series.map(({ color, points: own }) => ({
+      { type: 'scatter', silent: true, symbolSize: 1, itemStyle: { color: 'var(--ink)' }, data: peaks },
+      ...series.map(({ color, mark, points: own }) => ({
         type: 'scatter',
         silent: true,
-        symbolSize: 8,
-        itemStyle: { color, opacity: 0.85 },
-        data: own.map(({ intensity, rate }) => [intensity, rate]),
+        symbol: mark,
+        symbolSize: 9,
+        itemStyle: { color, opacity: 0.8 },
+        labelLayout: { hideOverlap: true, moveOverlap: 'shiftY' },
+        data: own.map((point) => ({
+          value: [point.intensity, point.rate],
+          label: { ...FONT, fontSize: 11, show: named.has(point), position: 'right', distance: 6, formatter: point.name },
+        })),
       })),
     ],
   };
-  return toSvg(option, 1000, 440, `Roofline of ${points.length} rows under ${formatRate(bandwidth, 'B/s')} and ${formatRate(compute, 'FLOP/s')}`);
-}
-
-export interface Bar {
-  readonly name: string;
-  readonly value: number;
-  readonly text: string;
-  readonly color: string;
-}
-
-/** Horizontal bars from 0, the first one on top, each with its value in words. */
-export function barChart(bars: readonly Bar[], description: string): string {
-  const option = {
-    grid: { ...GRID, right: 150, top: 4, bottom: 4 },
-    xAxis: { ...VALUE_AXIS, min: 0, axisLabel: { show: false }, splitLine: { show: false } },
-    yAxis: { type: 'category', inverse: true, data: bars.map(({ name }) => name), axisLabel: { ...FONT, interval: 0 }, axisTick: { show: false }, axisLine: { lineStyle: { color: 'var(--line)' } } },
-    series: [
-      {
-        type: 'bar',
-        silent: true,
-        barWidth: '62%',
-        label: { ...FONT, show: true, position: 'right', formatter: ({ dataIndex }: { dataIndex: number }) => bars[dataIndex].text },
-        data: bars.map(({ value, color }) => ({ value, itemStyle: { color, borderRadius: [0, 2, 2, 0] } })),
-      },
-    ],
-  };
-  return toSvg(option, 1000, 16 + 26 * bars.length, description);
+  return toSvg(option, 1000, 480, `Roofline of ${points.length} rows under ${formatRate(bandwidth, 'B/s')} and ${formatRate(compute, 'FLOP/s')}`);
 }
 
 /** Measured points and the fitted power law through them, both axes logarithmic. */
@@ -91,13 +102,13 @@ export function growthChart(points: readonly (readonly [number, number])[], fit:
   const fitted = ends.map((x) => [x, fit.factor * x ** fit.exponent]);
   const [bottom, top] = decades([...points.map(([, y]) => y), ...fitted.map(([, y]) => y)]);
   const option = {
-    grid: GRID,
+    grid: { ...GRID, bottom: 30 },
     xAxis: { ...LOG_AXIS, logBase: 2, min: 2 ** Math.floor(Math.log2(ends[0])), max: 2 ** Math.ceil(Math.log2(ends[1])), name: variable, nameLocation: 'middle', nameGap: 26 },
     yAxis: { ...LOG_AXIS, min: bottom, max: top, axisLabel: { ...VALUE_AXIS.axisLabel, formatter: (value: number) => formatSeconds(value) } },
     series: [
       { type: 'line', silent: true, symbol: 'none', lineStyle: { color: 'var(--muted)', width: 1.4, type: 'dashed' }, data: fitted },
-      { type: 'scatter', silent: true, symbolSize: 9, itemStyle: { color: COLORS[0] }, data: points.map(([x, y]) => [x, y]) },
+      { type: 'scatter', silent: true, symbolSize: 9, itemStyle: { color: 'var(--series-1)' }, data: points.map(([x, y]) => [x, y]) },
     ],
   };
-  return toSvg(option, 480, 280, description);
+  return toSvg(option, 400, 280, description);
 }

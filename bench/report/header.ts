@@ -1,0 +1,41 @@
+/** What stands above everything: the device, how it was timed, and the run in a few numbers. */
+import { escape } from '../../src/report/markup.js';
+import { adapterLine } from '../figures.js';
+import { formatRate, formatSeconds } from '../format.js';
+import type { BenchResult } from '../harness/schema.js';
+import { behind } from './comparisons.js';
+import { badge } from './parts.js';
+
+function facts(result: BenchResult): [name: string, value: string][] {
+  const { environment: e, timer, canary, suite, filter, tuned } = result;
+  return [
+    ['System', `${e.system}, ${e.runtime}`],
+    ['Dawn', e.dawn ? `npm webgpu ${e.dawn}` : 'the browser’s'],
+    ['Commit', e.commit ? `${e.commit.slice(0, 12)}${e.commit.includes('+') ? ' with changes' : ''}` : 'not told'],
+    ['Date', e.date.replace('T', ' ').replace(/:\d\d\.\d+Z$/, ' UTC')],
+    ['Suite', `${suite}${filter === null ? '' : `, only "${filter}"`}`],
+    ['Stored choices', tuned ? `${tuned.choices} of ${tuned.date.slice(0, 10)}, beside the rules` : 'none: the rules alone'],
+    ['Timers', `wall ${formatSeconds(timer.wallQuantum)}, GPU ${timer.gpuQuantum === null ? 'none' : formatSeconds(timer.gpuQuantum)}`],
+    ['Canary', `out of band ${canary.outOfBand} times in ${canary.of}; ${canary.discarded} samples discarded`],
+    ['Flags', e.flags.join(' ') || 'none'],
+    ['Features', e.features.join(', ') || 'none'],
+  ];
+}
+
+/** The page's head. */
+export function header(result: BenchResult): string {
+  const { environment: e, peaks, rows } = result;
+  const timed = rows.filter(({ status }) => status === 'timed').length;
+  const wrong = rows.filter(({ status }) => status === 'wrong').length;
+  const behindRivals = behind(result).length;
+  const stats: [value: string, name: string, more: string][] = [
+    [peaks.fma ? formatRate(peaks.fma.value, 'FLOP/s') : '–', 'multiply-add peak', 'measured in this run'],
+    [peaks.copy ? formatRate(peaks.copy.value, 'B/s') : '–', 'copy peak', 'measured in this run'],
+    [`${timed} of ${rows.length}`, 'rows timed', `${wrong} wrong`],
+    [String(behindRivals), 'comparisons lost', 'shown below'],
+  ];
+  const numbers = stats.map(([value, name, more]) => `<div><b>${escape(value)}</b><span>${escape(name)}</span><span>${escape(more)}</span></div>`).join('');
+  const items = facts(result).map(([name, value]) => `<div${value.length > 60 ? ' class="wide"' : ''}><dt>${escape(name)}</dt><dd>${escape(value)}</dd></div>`).join('');
+  const warning = e.adapter.software ? '<p class="lead">Measured on a software adapter, which runs on the CPU: no figure here says anything about a GPU.</p>' : '';
+  return `<header><p class="eyebrow">Zygo benchmark${badge(result)}</p><h1>${escape(adapterLine(result))}</h1>${warning}<div class="stats">${numbers}</div><dl class="facts">${items}</dl></header>`;
+}

@@ -1,0 +1,52 @@
+/** Every row with everything that is known of it. */
+import { escape } from '../../src/report/markup.js';
+import { ratesOf, timeOf } from '../figures.js';
+import { formatRate, formatSeconds, formatShare } from '../format.js';
+import type { BenchResult, Row } from '../harness/schema.js';
+import { errorText, rowName } from '../table.js';
+import { table } from './parts.js';
+
+const HEAD = ['Row', 'Time', 'Clock', 'IQR', 'n', 'Wall', 'Cold', 'First run', 'Compile', 'FLOP/s', 'of FMA', 'B/s', 'of copy', 'Error', 'Tolerance', 'Launches', 'Stopped'];
+
+function cells(row: Row, peaks: BenchResult['peaks']): string[] {
+  const time = timeOf(row);
+  const rates = ratesOf(row, peaks);
+  const share = (value: number | null): string => (value === null ? '–' : formatShare(value));
+  const known = (value: number | null | undefined): string => (value === null || value === undefined ? '–' : formatSeconds(value));
+  return [
+    `${row.model}: ${rowName(row)}${row.note ? ` – ${row.note}` : ''}`,
+    time ? formatSeconds(time.median) : row.status,
+    time?.clock ?? '–',
+    time ? formatShare((time.q3 - time.q1) / time.median) : '–',
+    time ? `${time.n}${row.hot?.discarded ? ` (${row.hot.discarded} discarded)` : ''}` : '–',
+    known(row.summary?.wall.median),
+    known(row.summary?.cold?.median),
+    known(row.firstRun),
+    known(row.compile?.seconds),
+    rates.flopsPerSecond === null ? '–' : formatRate(rates.flopsPerSecond, ''),
+    share(rates.ofFma),
+    rates.bytesPerSecond === null ? '–' : formatRate(rates.bytesPerSecond, ''),
+    share(rates.ofCopy),
+    errorText(row),
+    row.check ? row.check.tolerance.toExponential(0) : '–',
+    String(row.dispatches),
+    row.hot?.stop ?? '–',
+  ];
+}
+
+/** Which variants a row ran, each family once: "rows=thread items=few,many". */
+function variantsOf({ choices }: Row): string {
+  const families = new Map<string, Set<string>>();
+  for (const { family, variant } of choices) families.set(family, (families.get(family) ?? new Set()).add(variant));
+  return [...families].map(([family, variants]) => `${family}=${[...variants].join(',')}`).join(' ');
+}
+
+function variants(rows: readonly Row[]): string {
+  const told = rows.filter(({ choices }) => choices.length > 0).map((row) => [rowName(row), variantsOf(row)]);
+  return told.length === 0 ? '' : `<details><summary>${escape('Which kernel variants every row ran')}</summary>${table(['Row', 'Variants'], told, 'left')}</details>`;
+}
+
+/** All rows, then the variants that each of them ran. */
+export function allRows({ rows, peaks }: BenchResult): string {
+  return rows.length === 0 ? '' : table(HEAD, rows.map((row) => cells(row, peaks))) + variants(rows);
+}
