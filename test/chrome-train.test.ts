@@ -27,7 +27,7 @@ const ADAPTER = bundledChromiumRunsHere() ? 'software' : 'auto';
 const TOLERANCE = bundledChromiumRunsHere() && !process.env.CHROME_PATH ? 1e-6 : 1e-3;
 
 const CHOSEN = { steps: 4, faces: 64, testFaces: 32, batch: 8 };
-const SETTINGS: TrainSettings = checkSettings({ preset: 'tiny', seed: 1, ...withChosen(amountsOf('tiny', 'demo'), CHOSEN) });
+const SETTINGS: TrainSettings = checkSettings({ preset: 'tiny', seed: 1, precision: 'f32', ...withChosen(amountsOf('tiny', 'demo'), CHOSEN) });
 const QUERY = '?seed=1&steps=4&faces=64&testFaces=32&batch=8';
 
 let app: AppInChrome;

@@ -64,6 +64,11 @@ test('without options a run is its preset and budget', () => {
   assert.deepEqual(resolveSettings({ ...OPTIONS, budget: 'demo' }, NONE).budget, PRESETS.tiny.demo);
 });
 
+test('precision is f32 unless mixed is asked for', () => {
+  assert.equal(resolveSettings(OPTIONS, NONE).precision, 'f32');
+  assert.equal(resolveSettings({ ...OPTIONS, precision: 'mixed' }, NONE).precision, 'mixed');
+});
+
 test('steps and faces change the other phases and people in proportion', () => {
   const { full } = PRESETS.tiny;
   const { budget } = resolveSettings({ ...OPTIONS, steps: full.steps / 2, faces: full.faces / 4, batch: 16 }, NONE);

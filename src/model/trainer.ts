@@ -145,7 +145,7 @@ export class SelfSupervisedTrainer {
     if (!skipped && !(Number.isFinite(loss) && Number.isFinite(at('gradientNorm')))) {
       throw new DeviceError(
         `Training stopped at step ${step}: the loss is ${loss} (${names.map((name) => `${name} ${at(name)}`).join(', ')}). ` +
-          'Try a smaller learning rate; the last checkpoint is from before this step.',
+          `${mixed ? 'A smaller loss scale cannot help: try --precision f32, or' : 'Try'} a smaller learning rate; the last checkpoint is from before this step.`,
       );
     }
     const regions = objective.region + objective.contrast + objective.relation > 0 ? this.options.preset.regions.actionUnits.length : 1;

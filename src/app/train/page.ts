@@ -85,7 +85,7 @@ class TrainPage {
     for (const id of ['failure', 'scores', 'faces']) byId(id, HTMLElement).hidden = true;
     this.showCharts(true);
     this.loss.clear(settings.steps);
-    this.measures.clear(settings.steps);
+    this.measures.clear(settings);
     this.status.clear(settings);
     this.status.say(PHASES.faces);
     this.client.start(settings);

@@ -125,14 +125,14 @@ export async function runSession(
   report: (message: Report) => void,
 ): Promise<void> {
   const preset = presetNamed(settings.preset);
-  const { seed, batch, steps } = settings;
+  const { seed, precision, batch, steps } = settings;
   report({ kind: 'phase', phase: 'faces' });
   const total = settings.faces + settings.testFaces;
   const data = await makeFaces(engine.device, mesh, settings, (done) => report({ kind: 'progress', phase: 'faces', done, total }));
   report({ kind: 'faces', sample: await sampleFaces(engine, preset, data.training, SHOWN_FACES) });
   await engine.scope(async () => {
     report({ kind: 'phase', phase: 'preparing' });
-    const trainer = await SelfSupervisedTrainer.create(engine, { preset, data: data.training, batch, steps, seed });
+    const trainer = await SelfSupervisedTrainer.create(engine, { preset, data: data.training, batch, steps, seed, precision });
     report({ kind: 'costs', costs: trainer.costs });
     report({ kind: 'phase', phase: 'training' });
     const done = await train(trainer, control, report);

@@ -1,5 +1,6 @@
 /** What a run of the Train page does: read from the address, changed by the form, checked before it starts. */
 import { InputError } from '../../engine/errors.js';
+import { PRECISIONS, type Precision } from '../../model/precision.js';
 import { PRESETS, presetNamed, type Budget } from '../../model/presets.js';
 
 /** The preset whose budgets the page offers by name. */
@@ -14,6 +15,7 @@ export type Amounts = Pick<Budget, 'faces' | 'identities' | 'testFaces' | 'testI
 export interface TrainSettings extends Amounts {
   readonly preset: string;
   readonly seed: number;
+  readonly precision: Precision;
 }
 
 /** A whole number that a field takes. */
@@ -75,12 +77,13 @@ export interface AddressSettings {
   readonly preset: string;
   readonly budget: BudgetName;
   readonly seed: number;
+  readonly precision: Precision;
   /** Numbers given one by one. */
   readonly chosen: Partial<Amounts>;
 }
 
 /**
- * Reads `?preset=tiny&budget=demo&seed=1&steps=..&faces=..&identities=..&testFaces=..&testIdentities=..&batch=..`;
+ * Reads `?preset=tiny&budget=demo&seed=1&precision=f32&steps=..&faces=..&identities=..&testFaces=..&testIdentities=..&batch=..`;
  * everything may be left out. A number that is none becomes NaN, which {@link checkSettings} names.
  */
 export function settingsFromAddress(query: URLSearchParams): AddressSettings {
@@ -95,6 +98,7 @@ export function settingsFromAddress(query: URLSearchParams): AddressSettings {
     preset: Object.hasOwn(PRESETS, asked) ? asked : DEFAULT_PRESET,
     budget: query.get('budget') === 'full' ? 'full' : 'demo',
     seed: number(query.get('seed') ?? '1'),
+    precision: PRECISIONS.find((known) => known === query.get('precision')) ?? 'f32',
     chosen,
   };
 }

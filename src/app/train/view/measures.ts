@@ -2,14 +2,25 @@
 import { cssValue, h, onColourScheme } from '../../shared/dom.js';
 import { formatMeasure } from '../../shared/format.js';
 import type { TimedMetrics } from '../protocol.js';
+import type { TrainSettings } from '../settings.js';
 import { chartColours, makeChart, oncePerFrame } from './charts.js';
 
-const MEASURES: readonly { readonly key: string; readonly name: string; readonly meaning: string }[] = [
+interface MeasureText {
+  readonly key: string;
+  readonly name: string;
+  readonly meaning: string;
+  /** True where only mixed precision has it. */
+  readonly mixed?: boolean;
+}
+
+const MEASURES: readonly MeasureText[] = [
   { key: 'featureStd', name: 'Feature spread', meaning: 'Standard deviation of the features. Near 0, all faces look the same to the model.' },
   { key: 'effectiveRank', name: 'Effective rank', meaning: 'How many directions the features use. Near 1, they have collapsed to a line.' },
   { key: 'planEntropy', name: 'Plan entropy', meaning: 'Of the transport between regions. At 1, every region is matched with every other.' },
   { key: 'marginalResidual', name: 'Marginal residual', meaning: 'What the transport has yet to balance. Small means that it converged.' },
   { key: 'gradientNorm', name: 'Gradient norm', meaning: 'Before clipping. A sudden jump announces trouble.' },
+  { key: 'lossScale', name: 'Loss scale', meaning: 'Of mixed precision. It halves when gradients overflow and doubles after a long time without.', mixed: true },
+  { key: 'overflows', name: 'Steps skipped', meaning: 'Of mixed precision: their gradients overflowed, and they changed nothing.', mixed: true },
 ];
 
 class Measure {
@@ -17,31 +28,34 @@ class Measure {
   private readonly value = h('output', {}, '–');
   private readonly chart;
   private readonly draw = oncePerFrame(() => this.drawNow());
+  private readonly box;
   private steps = 1;
 
   constructor(
     parent: HTMLElement,
-    readonly key: string,
-    name: string,
-    meaning: string,
+    readonly text: MeasureText,
   ) {
+    const { name, meaning } = text;
     const spark = h('div', { class: 'spark', 'aria-hidden': 'true' });
     // A live region for each step would never be silent: the value is there to be read, not announced.
     this.value.setAttribute('aria-live', 'off');
-    parent.append(h('div', { class: 'measure' }, h('h3', {}, name), this.value, spark, h('p', {}, meaning)));
+    this.box = h('div', { class: 'measure' }, h('h3', {}, name), this.value, spark, h('p', {}, meaning));
+    parent.append(this.box);
     this.chart = makeChart(spark);
     onColourScheme(this.draw);
   }
 
-  clear(steps: number): void {
+  clear({ steps, precision }: TrainSettings): void {
     this.steps = steps;
+    this.box.hidden = this.text.mixed === true && precision !== 'mixed';
     this.points.length = 0;
     this.value.textContent = '–';
     this.draw();
   }
 
   add(step: number, value: number | undefined): void {
-    if (value === undefined) return;
+    // A skipped step of mixed precision has no gradient norm.
+    if (value === undefined || !Number.isFinite(value)) return;
     this.points.push([step, value]);
     this.value.textContent = formatMeasure(value);
     this.draw();
@@ -76,15 +90,15 @@ export class MeasurePanel {
   private readonly measures: readonly Measure[];
 
   constructor(parent: HTMLElement) {
-    this.measures = MEASURES.map(({ key, name, meaning }) => new Measure(parent, key, name, meaning));
+    this.measures = MEASURES.map((text) => new Measure(parent, text));
   }
 
-  /** Empties all lines for a run of so many steps. */
-  clear(steps: number): void {
-    for (const measure of this.measures) measure.clear(steps);
+  /** Empties all lines for a run. */
+  clear(settings: TrainSettings): void {
+    for (const measure of this.measures) measure.clear(settings);
   }
 
   add({ step, collapse }: TimedMetrics): void {
-    for (const measure of this.measures) measure.add(step, collapse[measure.key]);
+    for (const measure of this.measures) measure.add(step, collapse[measure.text.key]);
   }
 }

@@ -1,5 +1,6 @@
 /** The form with the run's settings. */
 import { InputError } from '../../../engine/errors.js';
+import { PRECISIONS, type Precision } from '../../../model/precision.js';
 import { PRESETS } from '../../../model/presets.js';
 import { byId, h } from '../../shared/dom.js';
 import { formatCount } from '../../shared/format.js';
@@ -10,9 +11,12 @@ const BUDGETS: readonly { readonly name: BudgetName; readonly title: string }[] 
   { name: 'full', title: 'full' },
 ];
 
+const PRECISION_TITLES: Readonly<Record<Precision, string>> = { f32: 'f32', mixed: 'mixed: less memory' };
+
 export class SettingsForm {
   private readonly budget = byId('budget', HTMLSelectElement);
   private readonly seed = byId('seed', HTMLInputElement);
+  private readonly precision = byId('precision', HTMLSelectElement);
   private readonly error = byId('settings-error', HTMLParagraphElement);
   private readonly amounts = new Map<keyof Amounts, HTMLInputElement>();
 
@@ -27,6 +31,9 @@ export class SettingsForm {
       }
     }
     this.seed.value = Number.isNaN(asked.seed) ? '' : String(asked.seed);
+    for (const precision of PRECISIONS) {
+      this.precision.append(h('option', { value: precision, selected: precision === asked.precision }, PRECISION_TITLES[precision]));
+    }
     const pairs = byId('amounts', HTMLDivElement);
     for (const key of Object.keys(amountsOf(asked.preset, 'demo')) as (keyof Amounts)[]) {
       const { name, least, most } = RANGES[key];
@@ -64,7 +71,7 @@ export class SettingsForm {
     for (const input of inputs) input.setAttribute('aria-invalid', String(!input.checkValidity()));
     try {
       const numbers = Object.fromEntries([...this.amounts].map(([key, input]) => [key, value(input)])) as unknown as Amounts;
-      const settings = checkSettings({ preset: this.chosenBudget().preset, seed: value(this.seed), ...numbers });
+      const settings = checkSettings({ preset: this.chosenBudget().preset, seed: value(this.seed), precision: this.precision.value as Precision, ...numbers });
       this.show(null);
       return settings;
     } catch (error) {
@@ -79,6 +86,6 @@ export class SettingsForm {
 
   /** Locked while a run goes on. */
   set locked(locked: boolean) {
-    for (const field of [this.budget, this.seed, ...this.amounts.values()]) field.disabled = locked;
+    for (const field of [this.budget, this.seed, this.precision, ...this.amounts.values()]) field.disabled = locked;
   }
 }
