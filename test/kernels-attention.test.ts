@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
+import { forEachKind, isPadded } from './attention-kinds.js';
 import { checkGradients } from './gradient-check.js';
 import { expectClose, openTestEngine, randomValues } from './helpers.js';
 import { windowAttentionReference, type AttentionCase } from './reference/attention.js';
@@ -35,10 +36,6 @@ function run(engine: Engine, options: AttentionCase, [qkv, table, padQkv]: Tenso
   return windowAttention(engine, qkv, table, { heads, windowSize, shift, padQkv });
 }
 
-function isPadded({ height, width, windowSize }: AttentionCase): boolean {
-  return height % windowSize !== 0 || width % windowSize !== 0;
-}
-
 const CASES: Record<string, AttentionCase> = {
   'windows of 4, no shift': { batch: 2, height: 8, width: 8, heads: 2, headDim: 16, windowSize: 4, shift: 0 },
   'windows of 4, shift 2': { batch: 2, height: 8, width: 8, heads: 2, headDim: 16, windowSize: 4, shift: 2 },
@@ -59,26 +56,21 @@ const CASES: Record<string, AttentionCase> = {
   'padded windows of 7': { batch: 1, height: 8, width: 10, heads: 1, headDim: 8, windowSize: 7, shift: 3 },
 };
 
-/** The same engine, taken for one on a GPU (or not), so that both kinds of kernel are tested on any machine. */
-function pretend(engine: Engine, software: boolean): Engine {
-  return Object.create(engine, { info: { value: { ...engine.info, software } } }) as Engine;
-}
-
 for (const [name, options] of Object.entries(CASES)) {
   test(`window attention: ${name}`, () =>
     withEngine(async (engine) => {
       const inputs = inputsOf(options);
       const used = isPadded(options) ? inputs : inputs.slice(0, 2);
-      for (const software of [false, true]) {
-        await checkGradients({
+      await forEachKind(engine, options, (kind) =>
+        checkGradients({
           engine,
-          name: `${name} (kernels for ${software ? 'software' : 'GPUs'})`,
+          name: `${name} (${kind} kernels)`,
           inputs: used,
-          forward: (tensors) => run(pretend(engine, software), options, tensors),
+          forward: (tensors) => run(engine, options, tensors),
           reference: ([qkv, table, padQkv]) => windowAttentionReference(options, qkv, table, padQkv ?? new Float64Array(0)),
           samples: 12,
-        });
-      }
+        }),
+      );
     }));
 }
 
@@ -111,27 +103,33 @@ test('window attention: large logits neither overflow nor lose the softmax', () 
     const options: AttentionCase = { batch: 1, height: 8, width: 8, heads: 1, headDim: 8, windowSize: 4, shift: 2 };
     const [qkv, table] = inputsOf(options);
     const large = qkv.data.map((value) => value * 15);
-    const y = run(engine, options, [engine.tensor(large, qkv.shape), engine.tensor(table.data, table.shape)]);
     const expected = windowAttentionReference(options, Float64Array.from(large), Float64Array.from(table.data), new Float64Array(0));
-    await expectClose(engine, y, expected, 2e-4, 'large logits');
+    await forEachKind(engine, options, async (kind) => {
+      const y = run(engine, options, [engine.tensor(large, qkv.shape), engine.tensor(table.data, table.shape)]);
+      await expectClose(engine, y, expected, 2e-4, `large logits (${kind} kernels)`);
+    });
   }));
 
 test('window attention: two runs give the same bits, forward and backward', () =>
   withEngine(async (engine) => {
-    const options = CASES['padded on both axes'];
-    const runs: Float32Array[][] = [];
-    for (let attempt = 0; attempt < 2; attempt++) {
-      const tensors = inputsOf(options).map(({ data, shape }) => engine.tensor(data, shape));
-      const results = engine.withTape((tape) => {
-        for (const tensor of tensors) tape.watch(tensor);
-        const y = run(engine, options, tensors);
-        tape.backward([[y, engine.tensor(randomValues(y.size, 9), y.shape)]]);
-        return [y, ...tensors.map((tensor) => tape.gradientOf(tensor) as Tensor)];
+    for (const options of [CASES['padded on both axes'], CASES['windows of 4, shift 2']]) {
+      const inputs = isPadded(options) ? inputsOf(options) : inputsOf(options).slice(0, 2);
+      await forEachKind(engine, options, async (kind) => {
+        const runs: Float32Array[][] = [];
+        for (let attempt = 0; attempt < 2; attempt++) {
+          const tensors = inputs.map(({ data, shape }) => engine.tensor(data, shape));
+          const results = engine.withTape((tape) => {
+            for (const tensor of tensors) tape.watch(tensor);
+            const y = run(engine, options, tensors);
+            tape.backward([[y, engine.tensor(randomValues(y.size, 9), y.shape)]]);
+            return [y, ...tensors.map((tensor) => tape.gradientOf(tensor) as Tensor)];
+          });
+          runs.push((await Promise.all(results.map((tensor) => engine.read(tensor)))) as Float32Array[]);
+        }
+        assert.equal(runs[0].length, inputs.length + 1);
+        runs[0].forEach((values, index) => assert.deepEqual(Buffer.from(values.buffer), Buffer.from(runs[1][index].buffer), `${kind} kernels`));
       });
-      runs.push((await Promise.all(results.map((tensor) => engine.read(tensor)))) as Float32Array[]);
     }
-    assert.equal(runs[0].length, 4);
-    runs[0].forEach((values, index) => assert.deepEqual(Buffer.from(values.buffer), Buffer.from(runs[1][index].buffer)));
   }));
 
 test('window attention: shapes that do not fit are refused in words', () =>

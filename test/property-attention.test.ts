@@ -4,6 +4,7 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { type Tensor } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
+import { forEachKind, isPadded } from './attention-kinds.js';
 import { checkGradients } from './gradient-check.js';
 import { openTestEngine, randomValues, relativeError } from './helpers.js';
 import { property, seeds, values, whole } from './property-runner.js';
@@ -34,10 +35,6 @@ function shapes(windows: fc.Arbitrary<number>, headDims: fc.Arbitrary<number>, m
     .filter(({ batch, height, width, windowSize }) => batch * Math.ceil(height / windowSize) * Math.ceil(width / windowSize) * windowSize ** 2 <= mostTokens);
 }
 
-function isPadded({ height, width, windowSize }: AttentionCase): boolean {
-  return height % windowSize !== 0 || width % windowSize !== 0;
-}
-
 /** qkv, table and padQkv; qkv large enough that the softmax is far from uniform. */
 function inputsOf({ batch, height, width, heads, headDim, windowSize, seed }: Shape) {
   const triple = 3 * heads * headDim;
@@ -48,31 +45,20 @@ function inputsOf({ batch, height, width, heads, headDim, windowSize, seed }: Sh
   ];
 }
 
-/** Forces the kernels with workgroup memory, or those without where they take the window. */
-function force(kind: 'shared' | 'direct' | null, windowSize: number): void {
-  engine.force('attention-forward', kind);
-  engine.force('attention-backward', kind === 'direct' && windowSize > 4 ? 'shared' : kind);
-}
-
 async function checkShape(shape: Shape, samples: number): Promise<void> {
   const { heads, windowSize, shift } = shape;
   const inputs = isPadded(shape) ? inputsOf(shape) : inputsOf(shape).slice(0, 2);
-  for (const kind of ['shared', 'direct'] as const) {
-    force(kind, windowSize);
-    try {
-      await checkGradients({
-        engine,
-        name: `${kind} kernels`,
-        inputs,
-        forward: ([qkv, table, padQkv]) => windowAttention(engine, qkv, table, { heads, windowSize, shift, padQkv }),
-        reference: ([qkv, table, padQkv]) => windowAttentionReference(shape, qkv, table, padQkv ?? new Float64Array(0)),
-        backwardTolerance: 1e-4,
-        samples,
-      });
-    } finally {
-      force(null, windowSize);
-    }
-  }
+  await forEachKind(engine, shape, (kind) =>
+    checkGradients({
+      engine,
+      name: `${kind} kernels`,
+      inputs,
+      forward: ([qkv, table, padQkv]) => windowAttention(engine, qkv, table, { heads, windowSize, shift, padQkv }),
+      reference: ([qkv, table, padQkv]) => windowAttentionReference(shape, qkv, table, padQkv ?? new Float64Array(0)),
+      backwardTolerance: 1e-4,
+      samples,
+    }),
+  );
 }
 
 test('window attention: forward and gradients equal the float64 reference for any map, window, head and shift', () =>

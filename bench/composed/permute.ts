@@ -1,5 +1,5 @@
-/** Rearrangements that the composed rivals need and the engine itself does not: permuted dimensions, cyclic shifts. */
-import { formatShape, ShapeError, sizeOf, type Engine, type Tensor } from '../../src/engine/index.js';
+/** Rearrangements that the composed rivals need and the engine itself does not: exchanged dimensions, cyclic shifts. */
+import { sizeOf, type Engine, type Tensor } from '../../src/engine/index.js';
 import { elementWidth, itemLaunch } from '../../src/kernels/elementwise/index.js';
 
 const MAX_DIMENSIONS = 6;
@@ -31,28 +31,6 @@ export function rearrange(engine: Engine, { shape, strides, offset }: Rearrangem
     workgroups: launch.workgroups,
     bytes: 8 * sizeOf(shape),
   });
-}
-
-/**
- * Dimensions in another order, the last one where it was; differentiable.
- * @param x up to six dimensions
- * @param order for each dimension of the result the dimension of x; its last entry is x's last dimension
- * @throws {ShapeError} when the order is none of that kind
- */
-export function permute(engine: Engine, x: Tensor, order: readonly number[]): Tensor {
-  const dimensions = x.shape.length;
-  const isOrder = [...order].sort((a, b) => a - b).every((dimension, place) => dimension === place);
-  if (dimensions > MAX_DIMENSIONS || order.length !== dimensions || !isOrder || order[dimensions - 1] !== dimensions - 1) {
-    throw new ShapeError(`permute: ${formatShape(x.shape)} cannot be put in the order ${formatShape(order)}.`);
-  }
-  const strides = x.shape.map((_, dimension) => sizeOf(x.shape.slice(dimension + 1)));
-  const rearrangement = { shape: order.map((dimension) => x.shape[dimension]), strides: order.map((dimension) => strides[dimension]), offset: 0 };
-  const y = engine.empty(rearrangement.shape);
-  rearrange(engine, rearrangement, x, y, false);
-  engine.record('permute', [x], [y], (context) => {
-    if (context.needs(0)) rearrange(engine, rearrangement, context.gradient(0), context.target(0), true);
-  });
-  return y;
 }
 
 function shiftMap(engine: Engine, x: Tensor, down: number, right: number, y: Tensor): void {

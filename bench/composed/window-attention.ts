@@ -1,7 +1,8 @@
 /**
- * Shifted-window attention from separate kernels, the in-repo rival of the fused one: roll, partition, split into
- * heads, matrix product, bias and mask, softmax, matrix product, reverse, unroll, forward and backward through the
- * tape, with N x N buffers for scores and probabilities. Matrix products and softmax are the engine's own kernels.
+ * Shifted-window attention from separate kernels, the in-repo rival of the fused one: roll, partition (which also splits
+ * the heads, so that no copy is made twice), matrix product, bias and mask, softmax, matrix product, reverse, unroll,
+ * forward and backward through the tape, with N x N buffers for scores and probabilities. Matrix products and softmax
+ * are the engine's own kernels in the variants that it chooses for them.
  */
 import { formatShape, gridFor, ShapeError, type Engine, type Tensor } from '../../src/engine/index.js';
 import type { WindowAttentionOptions } from '../../src/kernels/attention/index.js';
@@ -10,7 +11,7 @@ import { gatherRows, transpose01 } from '../../src/kernels/layout/index.js';
 import { matmul } from '../../src/kernels/matmul/index.js';
 import { softmax } from '../../src/kernels/normalization/index.js';
 import { columnSum } from '../../src/kernels/reduction/index.js';
-import { permute, rearrange, roll } from './permute.js';
+import { rearrange, roll, type Rearrangement } from './permute.js';
 
 /** Score between tokens of different regions of the cyclic shift, as in the Swin paper's code. */
 const MASKED_SCORE = -100;
@@ -90,24 +91,51 @@ function addBias(engine: Engine, scores: Tensor, bias: Tensor, mask: Tensor | nu
   return y;
 }
 
-/** q, k and v [P, heads, N, d] of windows [P, N, 3C]; differentiable. */
-function splitHeads(engine: Engine, windows: Tensor, heads: number): Tensor[] {
-  const [count, tokens, triple] = windows.shape;
-  const channels = triple / 3;
+/** How a map [B, H, W, parts · C] is cut into windows and heads. */
+interface Cut {
+  readonly heads: number;
+  readonly window: number;
+  readonly parts: number;
+}
+
+/** Part `part` of a map as [windows, heads, N, d]; image and row of windows are one dimension, because they follow each other evenly. */
+function cutOf(map: Tensor, { heads, window, parts }: Cut, part: number): Rearrangement {
+  const [batch, height, width, all] = map.shape;
+  const channels = all / parts;
   const headDim = channels / heads;
-  const shape = [count, heads, tokens, headDim];
-  const partOf = (part: number) => ({ shape, strides: [tokens * triple, headDim, triple, 1], offset: part * channels });
-  const parts = [0, 1, 2].map((part) => {
-    const y = engine.empty(shape);
-    rearrange(engine, partOf(part), windows, y, false);
+  return {
+    shape: [(batch * height) / window, width / window, heads, window, window, headDim],
+    strides: [window * width * all, window * all, headDim, width * all, all, 1],
+    offset: part * channels,
+  };
+}
+
+/** q, k and v [windows, heads, N, d] of a map [B, H, W, 3C], one pass over each; differentiable. */
+function partition(engine: Engine, map: Tensor, heads: number, window: number): Tensor[] {
+  const cuts = [0, 1, 2].map((part) => cutOf(map, { heads, window, parts: 3 }, part));
+  const parts = cuts.map((cut) => {
+    const [rows, columns, , , , headDim] = cut.shape;
+    const y = engine.empty([rows * columns, heads, window * window, headDim]);
+    rearrange(engine, cut, map, y, false);
     return y;
   });
-  engine.record('splitHeads', [windows], parts, (context) => {
+  engine.record('partition', [map], parts, (context) => {
     if (!context.needs(0)) return;
     const target = context.target(0);
-    parts.forEach((_, part) => rearrange(engine, partOf(part), context.gradient(part), target, true));
+    cuts.forEach((cut, part) => rearrange(engine, cut, context.gradient(part), target, true));
   });
   return parts;
+}
+
+/** The map of `shape` [B, H, W, C] that windows [windows, heads, N, d] make, in one pass; differentiable. */
+function reverse(engine: Engine, windows: Tensor, shape: readonly number[], window: number): Tensor {
+  const map = engine.empty(shape);
+  const cut = cutOf(map, { heads: windows.shape[1], window, parts: 1 }, 0);
+  rearrange(engine, cut, windows, map, true);
+  engine.record('reverse', [windows], [map], (context) => {
+    if (context.needs(0)) rearrange(engine, cut, context.gradient(0), context.target(0), false);
+  });
+  return map;
 }
 
 /**
@@ -125,17 +153,13 @@ export function composedWindowAttention(engine: Engine, qkv: Tensor, table: Tens
   }
   // As the fused kernel and torchvision do: no shift where one window covers the map. Maps are square in the suites.
   const shift = Math.min(height, width) > window ? options.shift : 0;
-  const [down, across, tokens, channels] = [height / window, width / window, window * window, triple / 3];
-  const count = batch * down * across;
+  const tokens = window * window;
   const shifted = shift > 0 ? roll(engine, qkv, shift) : qkv;
-  const tiles = permute(engine, engine.reshape(shifted, [batch, down, window, across, window, triple]), [0, 1, 3, 2, 4, 5]);
-  const [q, k, v] = splitHeads(engine, engine.reshape(tiles, [count, tokens, triple]), heads);
-  const mask = shift > 0 ? engine.tensor(shiftMask(height, width, window, shift), [down * across, tokens, tokens]) : null;
+  const [q, k, v] = partition(engine, shifted, heads, window);
+  const mask = shift > 0 ? engine.tensor(shiftMask(height, width, window, shift), [(height * width) / tokens, tokens, tokens]) : null;
   const scores = matmul(engine, q, k, { transposeB: true });
-  const biased = addBias(engine, scores, gatherBias(engine, table, window), mask, 1 / Math.sqrt(channels / heads));
+  const biased = addBias(engine, scores, gatherBias(engine, table, window), mask, 1 / Math.sqrt(triple / 3 / heads));
   const mixed = matmul(engine, softmax(engine, biased), v);
-  const merged = permute(engine, mixed, [0, 2, 1, 3]);
-  const rows = permute(engine, engine.reshape(merged, [batch, down, across, window, window, channels]), [0, 1, 3, 2, 4, 5]);
-  const map = engine.reshape(rows, [batch, height, width, channels]);
+  const map = reverse(engine, mixed, [batch, height, width, triple / 3], window);
   return shift > 0 ? roll(engine, map, -shift) : map;
 }

@@ -168,7 +168,9 @@ function transportGroups(context: SuiteContext): Group[] {
 function rivalGroups(context: SuiteContext, preset: Preset): Group[] {
   return stagesOf(preset).flatMap((stage) => {
     const batch = batchOf(context, stage);
-    return batch === null ? [] : [...attentionRivals(stage, batch), ...blockRivals(stage, batch)];
+    if (batch === null) return [];
+    const shifts = stage.shift > 0 ? [0, stage.shift] : [0];
+    return shifts.map((shift) => ({ ...stage, shift })).flatMap((shape) => [...attentionRivals(shape, batch), ...blockRivals(shape, batch)]);
   });
 }
 

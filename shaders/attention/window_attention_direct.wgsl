@@ -71,9 +71,14 @@ fn logit(product: f32, query: i32, key: i32, heads: u32, head: u32) -> f32 {
   return biased;
 }
 
+// Lines of the window that tokens lie in. By scalars: wgsl_reflect's interpreter divides vectors of integers as floats.
+fn lines_of(token: vec4<u32>) -> vec4<u32> {
+  return vec4<u32>(token.x / WINDOW, token.y / WINDOW, token.z / WINDOW, token.w / WINDOW);
+}
+
 // Places of the four tokens of a tile: their pixels in the batch, or -1 for padding.
 fn places_of(token: vec4<u32>, window_y: u32, window_x: u32, image: u32) -> vec4<i32> {
-  let in_window = token / vec4<u32>(WINDOW);
+  let in_window = lines_of(token);
   let rolled_y = vec4<u32>(window_y * WINDOW + params.shift_y) + in_window;
   let rolled_x = vec4<u32>(window_x * WINDOW + params.shift_x) + token - in_window * WINDOW;
   let padded = vec2<u32>(params.windows_y, params.windows_x) * WINDOW;
@@ -85,7 +90,7 @@ fn places_of(token: vec4<u32>, window_y: u32, window_x: u32, image: u32) -> vec4
 
 // Region * 65536 + position code of the bias lookup, of the four tokens of a tile.
 fn codes_of(token: vec4<u32>, window_y: u32, window_x: u32) -> vec4<i32> {
-  let token_y = token / vec4<u32>(WINDOW);
+  let token_y = lines_of(token);
   let token_x = token - token_y * WINDOW;
   var region = vec4<u32>();
   if (SHIFTED) {

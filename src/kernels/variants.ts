@@ -31,8 +31,8 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   sinkhorn: { base: 'workgroup', variants: { workgroup: [], simd: [], tiled: [] } },
   /** Threads per row and per tile of columns of the launches for large transport problems. */
   'sinkhorn-tiles': { base: 'wide', variants: { wide: [], narrow: [] } },
-  /** With workgroup memory and barriers, or with each thread on its own. */
-  'attention-forward': { base: 'shared', variants: { shared: [], direct: [] } },
-  'attention-backward': { base: 'shared', variants: { shared: [], direct: [] } },
+  /** With workgroup memory and barriers, with each thread on its own, or with loads shared by four neighbouring lanes. */
+  'attention-forward': { base: 'shared', variants: { shared: [], direct: [], quad: ['subgroups'] } },
+  'attention-backward': { base: 'shared', variants: { shared: [], direct: [], quad: ['subgroups'] } },
   'region-pool': { base: 'shared', variants: { shared: [], direct: [] } },
 };

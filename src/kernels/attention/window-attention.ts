@@ -7,7 +7,7 @@ import { chooseKernel, windowGeometry, type WindowAttentionOptions, type WindowG
  * Workgroups that the backward pass aims for: enough to fill the device, while windows are grouped so that the
  * table's partial sums stay few.
  */
-const BACKWARD_WORKGROUPS = { direct: 32, shared: 1024 };
+const BACKWARD_WORKGROUPS = { direct: 32, shared: 1024, quad: 64 };
 
 function sharedParams(geometry: WindowGeometry): Record<string, number> {
   const { heads, height, width, windowsY, windowsX, shiftY, shiftX, headDim } = geometry;
@@ -32,6 +32,7 @@ interface BackwardTensors {
   qkv: Tensor;
   pad: Tensor;
   table: Tensor;
+  y: Tensor;
   dy: Tensor;
   lse: Tensor;
   dqkv: Tensor;
@@ -47,20 +48,21 @@ function dispatchBackward(engine: Engine, geometry: WindowGeometry, tensors: Bac
   const windowsPerGroup = Math.max(1, Math.floor((windows * heads) / wanted));
   const groups = Math.ceil(windows / windowsPerGroup);
   const partial = engine.empty([groups, tensors.table.size]);
+  const { qkv, pad, table, y, dy, lse, dqkv, dpad } = tensors;
   engine.dispatch({
     shader,
     constants,
-    tensors: { ...tensors, partial },
+    tensors: kind === 'quad' ? { qkv, table, y, dy, lse, dqkv, partial } : { qkv, pad, table, dy, lse, dqkv, dpad, partial },
     params: {
       ...sharedParams(geometry),
       images: batch,
       windows_per_group: windowsPerGroup,
       groups,
-      padding_tokens: paddingTokens,
+      ...(kind === 'quad' ? {} : { padding_tokens: paddingTokens }),
     },
     workgroups: gridFor(groups * heads, itemsPerWorkgroup),
     flops: 5 * productFlops(geometry),
-    bytes: 4 * (2 * tensors.qkv.size + tensors.dy.size + tensors.lse.size + partial.size),
+    bytes: 4 * (2 * qkv.size + dy.size + lse.size + partial.size),
   });
   return partial;
 }
@@ -90,15 +92,14 @@ export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, opti
   const pad = padded ? (options.padQkv ?? engine.zeros([3 * channels])) : table;
   const y = engine.empty([batch, height, width, channels]);
   const lse = engine.empty([batch, heads, height, width]);
-  const { shader, constants, kind, itemsPerWorkgroup } = chooseKernel(engine, geometry, 'forward');
+  const { shader, constants, kind, itemsPerWorkgroup, itemsPerPair } = chooseKernel(engine, geometry, 'forward');
   const pairs = batch * windowsY * windowsX * heads;
-  const rowTiles = Math.ceil(geometry.windowSize ** 2 / 4);
   engine.dispatch({
     shader,
     constants,
-    tensors: { qkv: inSingle(engine, qkv), pad, table, y, lse },
+    tensors: { qkv: inSingle(engine, qkv), ...(kind === 'quad' ? {} : { pad }), table, y, lse },
     params: { ...sharedParams(geometry), pairs },
-    workgroups: gridFor(kind === 'direct' ? pairs * rowTiles : pairs, itemsPerWorkgroup),
+    workgroups: gridFor(pairs * itemsPerPair, itemsPerWorkgroup),
     flops: 2 * productFlops(geometry),
     bytes: 4 * (qkv.size + y.size + lse.size),
   });
@@ -106,7 +107,7 @@ export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, opti
   engine.record('windowAttention', inputs, [y], (context) => {
     const dqkv = context.needs(0) ? context.target(0, 'f32') : engine.empty(qkv.shape);
     const dpad = engine.empty(padded ? [batch, paddingTokens, 3 * channels] : [4]);
-    const partial = dispatchBackward(engine, geometry, { qkv: inSingle(engine, qkv), pad, table, dy: context.gradient(0), lse, dqkv, dpad });
+    const partial = dispatchBackward(engine, geometry, { qkv: inSingle(engine, qkv), pad, table, y, dy: context.gradient(0), lse, dqkv, dpad });
     if (context.needs(1)) columnSum(engine, partial, context.target(1));
     if (inputs.length > 2 && context.needs(2)) columnSum(engine, dpad, context.target(2));
   });
