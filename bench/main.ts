@@ -8,6 +8,7 @@ import { oneOf, wholeNumber, adapterOption, verboseOption } from '../src/cli/opt
 import { compareResults, comparedLines, isRegression } from './compare.js';
 import { parseResult, type BenchResult } from './harness/schema.js';
 import type { BenchCommandOptions } from './node/run.js';
+import type { AllOptions } from './node/all/run.js';
 import { SUITES } from './suites/names.js';
 
 const EXAMPLES = `
@@ -22,7 +23,8 @@ Examples:
   npm run bench -- --suite kernels --filter windowAttention
   npm run bench -- --suite full --json new.json --report new.html
   npm run bench -- --chrome --json chrome.json
-  npm run bench -- compare old.json new.json`;
+  npm run bench -- compare old.json new.json
+  npm run bench -- all --minutes 30                         everything, for whoever has a GPU`;
 
 /** Reads a number such as 0.5. */
 function numberAbove(option: string, least: number): (text: string) => number {
@@ -76,12 +78,15 @@ function quiet(command: Command): Command {
 
 function makeCommand(): Command {
   const program = new Command('bench')
+    // Options of `all` are its own, although the suite has some of the same name.
+    .enablePositionalOptions()
     .description('Measures the kernels and training steps on this machine, checked, with peaks of its own and a canary.')
     .option('--suite <name>', `${SUITES.join(', ')}`, oneOf('--suite', SUITES), 'quick')
     .option('--filter <text>', 'only groups of rows whose name holds this text')
     .option('--list', 'print the names of the groups and end', false)
     .option('--tuned', 'measure the choices that zygo tune stored for this adapter beside the rules, where they differ', false)
     .option('--json <file>', 'write everything, raw samples too, into this file')
+    .option('--continue', 'keep the groups that the file of --json holds already, and measure the others', false)
     .option('--report <file>', 'write a report as one HTML file that needs no network')
     .option('--seconds <number>', 'seconds of samples per row at most', numberAbove('--seconds', 0.01))
     .option('--samples <number>', 'samples per row at least', wholeNumber('--samples', 3, 1000), 8)
@@ -102,6 +107,20 @@ function makeCommand(): Command {
     .argument('<B>', 'the file that is judged')
     .option('--threshold <share>', 'relative difference that matters', numberAbove('--threshold', 0), 0.05)
     .action(compare);
+  program
+    .command('presets')
+    .description('Print the presets as JSON, for bench/pytorch/run.py.')
+    .action(async () => void process.stdout.write(`${JSON.stringify((await import('../src/model/presets.js')).PRESETS)}\n`));
+  program
+    .command('all')
+    .description('Everything there is to measure on this device: verify, tune, the suites, a short training, PyTorch. Goes on where it stopped.')
+    .option('--out <folder>', 'where results, report and README.md go (default: bench/results/ and the name of the adapter)')
+    .option('--minutes <number>', 'time for this call; the same command goes on later', numberAbove('--minutes', 0.01), 60)
+    .option('--fresh', 'measure parts that are done again', false)
+    .option('--torch <where>', 'auto: PyTorch on CUDA where there is one; cpu: on the CPU, to try it; none', oneOf('--torch', ['auto', 'cpu', 'none'] as const), 'auto')
+    .addOption(adapterOption())
+    .addOption(verboseOption())
+    .action(async (options: AllOptions) => (await import('./node/all/run.js')).runAll(options));
   return quiet(program);
 }
 

@@ -19,6 +19,8 @@ export interface RunRequest {
   readonly suite: SuiteName;
   /** Only groups whose name holds this text. */
   readonly filter: string | null;
+  /** Groups that an earlier run has measured and that are left alone. */
+  readonly without?: readonly string[];
   /** Measure stored choices beside the rules. */
   readonly tuned: boolean;
   /** Samples of a row at least. */

@@ -6,6 +6,9 @@ import { isOutOfBand, type CanaryBand } from './sampler.js';
 import { FORMAT_VERSION, type BenchResult, type Comparison, type Row, type Series, type TrainingFigures } from './schema.js';
 import { fitPowerLaw } from '../../src/timing/statistics.js';
 
+/** Begins the reason for a group that a run that ended early did not come to. */
+export const NOT_MEASURED = 'not measured: ';
+
 /** Known before the first group. */
 export interface RunHead extends Pick<BenchResult, 'suite' | 'filter' | 'tuned' | 'environment' | 'timer' | 'rules' | 'peaks'> {
   /** The canary's band and the samples that it follows from. */
@@ -30,7 +33,7 @@ export type RunEvent =
   | { readonly kind: 'say'; readonly line: string };
 
 /** The fits of all series that have two points or more. */
-function fitsOf(rows: readonly Row[]): Series[] {
+export function fitsOf(rows: readonly Row[]): Series[] {
   const names = [...new Set(rows.flatMap(({ series }) => (series ? [series.name] : [])))];
   return names.flatMap((name) => {
     const points = rows.filter(({ series, summary }) => series?.name === name && summary !== null);
@@ -79,7 +82,7 @@ export class ResultCollector {
     if (!this.begun) return null;
     const { head, groups } = this.begun;
     const missing = cutShort === null ? [] : groups.filter((name) => !this.finished.has(name) && !this.skipped.has(name));
-    const skipped = [...this.skipped, ...missing.map((name) => [name, `not measured: ${cutShort}`] as const)];
+    const skipped = [...this.skipped, ...missing.map((name) => [name, `${NOT_MEASURED}${cutShort}`] as const)];
     const { canary, suite, filter, tuned, environment, timer, rules, peaks } = head;
     return {
       format: 'zygo-bench',

@@ -131,7 +131,8 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
   const calibration: number[] = [];
   for (let at = 0; at < CALIBRATION; at++) calibration.push(await canary.sample());
   const band = canaryBand(calibration);
-  const plan = (): readonly Group[] => planOf(request, opened.engine, peaks.fma?.value ?? UNKNOWN_PEAK, tell);
+  const earlier = new Set(request.without);
+  const plan = (): readonly Group[] => planOf(request, opened.engine, peaks.fma?.value ?? UNKNOWN_PEAK, tell).filter(({ name }) => !earlier.has(name));
   const groups = plan();
   let current = groups;
   tell({

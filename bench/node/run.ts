@@ -1,11 +1,13 @@
 /** What `npm run bench` does, on the command line's side. */
+import { readFile } from 'node:fs/promises';
 import { InputError } from '../../src/engine/index.js';
 import { CommandFailure, EXIT, sentence } from '../../src/cli/failure.js';
 import { Interrupt } from '../../src/cli/interrupt.js';
 import { expectWritableFile, writeReport } from '../../src/cli/report-file.js';
 import type { RunRequest } from '../harness/options.js';
+import { measuredGroups, mergeResults } from '../harness/merge.js';
 import { ResultCollector } from '../harness/result.js';
-import type { BenchResult } from '../harness/schema.js';
+import { parseResult, type BenchResult } from '../harness/schema.js';
 import { renderBenchReport } from '../report/page.js';
 import type { SuiteName } from '../suites/names.js';
 import { endLines } from '../table.js';
@@ -19,6 +21,7 @@ export interface BenchCommandOptions {
   readonly tuned: boolean;
   readonly json?: string;
   readonly report?: string;
+  readonly continue: boolean;
   readonly seconds?: number;
   readonly samples: number;
   readonly flushMib?: number;
@@ -39,6 +42,24 @@ async function openHost({ chrome, chromeSwitch, adapter, withoutRobustness }: Be
   return (await import('./chrome-host.js')).openChromeHost({ adapter, robustness: !withoutRobustness, switches: chromeSwitch });
 }
 
+/**
+ * What `--continue` goes on from: the result in the file of `--json`, or null when there is none yet.
+ * @throws {InputError} when the file holds no result, or one of another suite or filter
+ */
+async function earlierResult(options: BenchCommandOptions): Promise<BenchResult | null> {
+  const { continue: wanted, json, suite, filter = null } = options;
+  if (!wanted) return null;
+  if (json === undefined) throw new InputError('--continue goes on with what the file of --json holds: expected --json beside it.');
+  const text = await readFile(json, 'utf8').then(
+    (read): string | null => read,
+    () => null,
+  );
+  if (text === null) return null;
+  const earlier = parseResult(text, json);
+  if (earlier.suite === suite && earlier.filter === filter) return earlier;
+  throw new InputError(`${json} holds the suite ${earlier.suite}${earlier.filter === null ? '' : ` with the filter "${earlier.filter}"`}: expected the same suite and filter to go on with.`);
+}
+
 async function writeFiles(result: BenchResult, { json, report }: BenchCommandOptions): Promise<void> {
   if (json !== undefined) await writeReport(json, `${JSON.stringify(result)}\n`);
   if (report !== undefined) await writeReport(report, renderBenchReport(result));
@@ -51,7 +72,7 @@ function kept({ progress }: ResultCollector, { json, report }: BenchCommandOptio
 }
 
 /** Runs the suite to its end, to Ctrl-C or to a failure; prints and writes what was measured in each case. */
-async function measure(host: BenchHost, request: RunRequest, options: BenchCommandOptions, interrupt: Interrupt): Promise<void> {
+async function measure(host: BenchHost, request: RunRequest, options: BenchCommandOptions, earlier: BenchResult | null, interrupt: Interrupt): Promise<void> {
   const collector = new ResultCollector();
   const terminal = new Terminal(print, say);
   const start = performance.now();
@@ -69,7 +90,8 @@ async function measure(host: BenchHost, request: RunRequest, options: BenchComma
     failure = error instanceof Error ? error : new Error(String(error));
   }
   const cutShort = interrupt.signal.aborted ? 'the run was interrupted' : (failure?.message.split('\n')[0] ?? null);
-  const result = collector.result((performance.now() - start) / 1000, cutShort);
+  const own = collector.result((performance.now() - start) / 1000, cutShort);
+  const result = own && earlier ? mergeResults(earlier, own) : own;
   if (result) {
     for (const line of endLines(result)) print(line);
     await writeFiles(result, options);
@@ -90,13 +112,15 @@ export async function runBench(options: BenchCommandOptions): Promise<void> {
   if (options.chromeSwitch.length > 0 && !options.chrome) throw new InputError('--chrome-switch is for Chrome: expected --chrome beside it.');
   if (tuned && options.chrome) throw new InputError('--tuned reads what zygo tune stored for Node: expected it without --chrome.');
   for (const file of [json, report]) if (file !== undefined) await expectWritableFile(file);
-  const request: RunRequest = { suite, filter, tuned, samples, seconds, flushMib, runLimit };
+  const earlier = await earlierResult(options);
+  const without = earlier ? measuredGroups(earlier) : [];
+  const request: RunRequest = { suite, filter, without, tuned, samples, seconds, flushMib, runLimit };
   const interrupt = new Interrupt(() => say('Ending after what is being measured (again: ends at once) ...'), () => {});
   try {
     const host = await openHost(options);
     try {
       if (options.list) for (const name of await host.list(request)) print(name);
-      else await measure(host, request, options, interrupt);
+      else await measure(host, request, options, earlier, interrupt);
     } finally {
       await host.close();
     }

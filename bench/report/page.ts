@@ -7,6 +7,7 @@ import { ladders, lost, rivals, tunedRows } from './comparisons.js';
 import { growth } from './growth.js';
 import { header } from './header.js';
 import { section, table } from './parts.js';
+import { pytorchRows, pytorchText } from './pytorch.js';
 import { roofline } from './roofline.js';
 import { allRows } from './rows.js';
 import { steps } from './steps.js';
@@ -16,14 +17,18 @@ function skipped({ skipped: left }: BenchResult): string {
   return left.length === 0 ? '' : table(['What', 'Why'], left.map(({ what, why }) => [what, why]), 'left');
 }
 
-/** The whole page as text. The same result gives the same text. */
-export function renderBenchReport(result: BenchResult): string {
+/**
+ * The whole page as text. The same result gives the same text.
+ * @param pytorch a result of bench/pytorch on the same machine
+ */
+export function renderBenchReport(result: BenchResult, pytorch: BenchResult | null = null): string {
   const part = (title: string, text: string, body: string): string => section(result, title, text, body);
   const sections = [
     header(result),
     part('Roofline', 'How near every row comes to what the device can do, as measured in this run.', roofline(result)),
     part('Lost comparisons', 'Where something else is faster than Zygo’s kernel, the whole 95 % interval being on its side.', lost(result)),
     part('In-repo rivals', 'Fused kernels against the same maths from separate launches, checked against one reference and sampled in turns. Bars are median times.', rivals(result)),
+    pytorch ? part('PyTorch eager', pytorchText(pytorch), pytorchRows(result, pytorch)) : '',
     part('Variant ladders', 'Every variant of a kernel that takes the shape on this device, from the simplest up, sampled in turns. Bars are median times.', ladders(result)),
     part('Stored choices', 'What zygo tune chose for this adapter, in turns with the rules, where the two differ.', tunedRows(result)),
     part('Growth', 'How time grows with size: measured points and the fitted power law.', growth(result)),

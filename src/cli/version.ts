@@ -18,14 +18,17 @@ export function zygoVersion(): string {
   return (JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')) as { version: string }).version;
 }
 
-/** The commit of the checkout that runs, with "+changes" when files differ from it; null outside a git checkout. */
+/**
+ * The commit of the checkout that runs, with "+changes" when files differ from it; null outside a git checkout. Results
+ * that were measured with it (bench/results) are no change to it.
+ */
 export function gitCommit(): string | null {
   const folder = packageFolder();
   // Without this a package installed inside someone's repository would report that repository's commit.
   if (!existsSync(join(folder, '.git'))) return null;
   const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
-    return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '+changes');
+    return git('rev-parse', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no', '--', '.', ':!bench/results') === '' ? '' : '+changes');
   } catch {
     return null;
   }

@@ -1,0 +1,150 @@
+/** `bench all`: everything there is to measure on a device, one part after the other, gone on with where it stopped. */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { openDevice } from '../../../src/cli/device.js';
+import { CommandFailure, EXIT } from '../../../src/cli/failure.js';
+import { reasonOf } from '../../../src/cli/folders.js';
+import { Interrupt } from '../../../src/cli/interrupt.js';
+import { environmentHere, storedRecords } from '../../../src/cli/tune/stored.js';
+import { gitCommit } from '../../../src/cli/version.js';
+import { PRESETS } from '../../../src/model/presets.js';
+import { parseMetrics } from '../../../src/report/summary-schema.js';
+import { median } from '../../../src/timing/statistics.js';
+import { mergeResults, trimmed } from '../../harness/merge.js';
+import { parseResult, type BenchResult } from '../../harness/schema.js';
+import { renderBenchReport } from '../../report/page.js';
+import { runChild } from './child.js';
+import { MEASURED_PARTS, partsOf, rawFile, type Part } from './parts.js';
+import { readState, writeState, type AllState, type Outcome } from './state.js';
+import { summaryText, type TrainingSpeed } from './summary.js';
+
+export interface AllOptions {
+  /** Null: bench/results/ and a name made from the adapter's. */
+  readonly out?: string;
+  readonly minutes: number;
+  readonly fresh: boolean;
+  readonly torch: 'auto' | 'cpu' | 'none';
+  readonly adapter: 'auto' | 'software';
+  readonly verbose: boolean;
+}
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Letters and digits of an adapter's name, for a folder. */
+export function folderName(adapter: string): string {
+  return adapter.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 60) || 'unnamed-adapter';
+}
+
+async function load(file: string): Promise<BenchResult | null> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text === '' ? null : parseResult(text, file);
+}
+
+/** The parts that measured a suite, as one result; null when none did. */
+async function combined(work: string): Promise<BenchResult | null> {
+  let whole: BenchResult | null = null;
+  for (const part of MEASURED_PARTS) {
+    const next = await load(rawFile(work, part));
+    if (next) whole = whole ? mergeResults(whole, next, 'all') : next;
+  }
+  return whole;
+}
+
+/** Steps that a training needs to come to its speed: pipelines are compiled in the first. */
+const FIRST_STEPS = 2;
+
+/** Speed of the last short training; null when there is none. */
+async function trainingSpeed(work: string): Promise<TrainingSpeed | null> {
+  const folders = (await readdir(work).catch(() => [])).filter((name) => name.startsWith('train-')).sort();
+  const last = folders.at(-1);
+  if (last === undefined) return null;
+  const file = join(work, last, 'metrics.jsonl');
+  const records = parseMetrics(await readFile(file, 'utf8').catch(() => ''), file).slice(FIRST_STEPS);
+  if (records.length === 0) return null;
+  const { batch } = PRESETS.tiny.demo;
+  return { stepsPerSecond: median(records.map(({ samplesPerSecond }) => samplesPerSecond / batch)), steps: records.length, batch };
+}
+
+/** Writes the files that are kept. */
+async function writeResults(out: string, work: string, state: AllState, parts: readonly Part[]): Promise<void> {
+  await writeState(out, state);
+  const result = await combined(work);
+  const pytorch = await load(rawFile(work, 'pytorch'));
+  const files: [string, string][] = [];
+  const keep = async (name: string, what: string, text: string): Promise<void> => {
+    await writeFile(join(out, name), text);
+    files.push([name, what]);
+  };
+  if (result) {
+    await keep('results.json', 'all rows with their samples, four digits each; `npm run bench -- compare` reads it', `${JSON.stringify(trimmed(result))}\n`);
+    await keep('report.html', 'roofline, rivals, ladders, growth and breakdowns in one page', renderBenchReport(result, pytorch));
+  }
+  if (pytorch) await keep('pytorch.json', 'the same shapes in PyTorch', `${JSON.stringify(trimmed(pytorch))}\n`);
+  files.push(['state.json', 'which parts are done']);
+  const titles = new Map(parts.map(({ name, title }) => [name, title]));
+  await writeFile(join(out, 'README.md'), summaryText({ state, titles, result, pytorch, speed: await trainingSpeed(work), files }));
+}
+
+/** Runs one part, or says why not. */
+async function runPart(part: Part, before: Outcome | undefined, work: string, seconds: number, signal: AbortSignal): Promise<Outcome> {
+  const date = new Date().toISOString();
+  const given = await part.command();
+  if ('skip' in given) return { status: 'skipped', seconds: 0, date, note: given.skip };
+  const end = await runChild(given.command, given.args, join(work, `${part.name}.log`), seconds, signal);
+  const status = end.code === 0 ? 'done' : end.stopped || end.code === EXIT.interrupted ? 'unfinished' : 'failed';
+  return { status, seconds: (before?.seconds ?? 0) + end.seconds, date, note: end.lastLine.replaceAll(work, 'work').replaceAll(resolve('.'), '.').slice(0, 300) };
+}
+
+/** Less time than this is not worth beginning a part with. */
+const LEAST_SECONDS = 5;
+
+/**
+ * Does every part that is not done yet, until it is out of time; writes the results after each.
+ * @throws {CommandFailure} when a part failed or Ctrl-C was pressed (what was done is kept), or the folder cannot be written
+ */
+export async function runAll({ out, minutes, fresh, torch, adapter }: AllOptions): Promise<void> {
+  const end = performance.now() + minutes * 60_000;
+  const engine = await openDevice(adapter, say);
+  const { info } = engine;
+  const name = info.description || info.device || info.architecture || info.vendor;
+  const folder = out ?? join('bench', 'results', folderName(name));
+  const work = join(folder, 'work');
+  try {
+    await mkdir(work, { recursive: true });
+  } catch (cause) {
+    throw new CommandFailure(EXIT.badInput, `${folder} cannot be made (${reasonOf(cause)}): expected a folder that can be written.`, { cause });
+  }
+  const { state: before, stale } = await readState(folder, gitCommit(), name);
+  if (stale) say('What is in the folder is of another commit or adapter: everything is measured again.');
+  const state: AllState = fresh ? { ...before, parts: {} } : before;
+  if (fresh || stale) for (const part of [...MEASURED_PARTS, 'pytorch']) await writeFile(rawFile(work, part), '');
+  const tuned = async (): Promise<boolean> => (await storedRecords(engine, () => {})).length > 0;
+  const parts = partsOf({ software: info.software, work, adapter, torch, tuned });
+  say(`${environmentHere(engine).runtime} on ${name}${info.software ? ' (SOFTWARE adapter: no figure says anything about a GPU)' : ''}; results go to ${folder}`);
+  const interrupt = new Interrupt(() => say('Ending after what is being measured (again: ends at once) ...'), () => {});
+  try {
+    for (const part of parts) {
+      const known = state.parts[part.name];
+      if (known?.status === 'done') {
+        say(`${part.name}: done on ${known.date.slice(0, 10)}`);
+        continue;
+      }
+      const seconds = (end - performance.now()) / 1000;
+      if (interrupt.signal.aborted || seconds < LEAST_SECONDS) break;
+      say(`\n${part.name}: ${part.title}`);
+      state.parts[part.name] = await runPart(part, known, work, seconds, interrupt.signal);
+      say(`${part.name}: ${state.parts[part.name].status}`);
+      await writeResults(folder, work, state, parts);
+    }
+    await writeResults(folder, work, state, parts);
+  } finally {
+    interrupt.dispose();
+    engine.destroy();
+  }
+  const of = (status: Outcome['status'] | undefined): string[] => parts.flatMap((part) => (state.parts[part.name]?.status === status ? [part.name] : []));
+  const open = [...of('unfinished'), ...of(undefined)];
+  say(`\nResults: ${join(folder, 'README.md')}`);
+  interrupt.check(() => `Interrupted; the same command goes on. Not done: ${open.join(', ')}.`);
+  if (open.length > 0) say(`Out of time (--minutes ${minutes}); the same command goes on. Not done: ${open.join(', ')}.`);
+  if (of('failed').length > 0) throw new CommandFailure(EXIT.failed, `These parts failed: ${of('failed').join(', ')}; their logs are in ${work}.`);
+}

@@ -1,0 +1,48 @@
+/** What `bench all` has done so far: one small file beside the results, so that a run can be gone on with. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const outcomeSchema = z.object({
+  /** done; failed: it ended with an error; unfinished: time ran out, the next run goes on; skipped: it cannot run here. */
+  status: z.enum(['done', 'failed', 'unfinished', 'skipped']),
+  /** Of all its runs together. */
+  seconds: z.number().nonnegative(),
+  /** ISO date and time of its last run. */
+  date: z.string(),
+  /** What it said last, or why it was skipped. */
+  note: z.string(),
+});
+
+const stateSchema = z.object({
+  format: z.literal('zygo-bench-all'),
+  /** Null where the commit is not known. */
+  commit: z.string().nullable(),
+  adapter: z.string(),
+  parts: z.record(z.string(), outcomeSchema),
+});
+
+/** How one part ended. */
+export type Outcome = z.infer<typeof outcomeSchema>;
+/** All parts so far, for one commit on one adapter. */
+export type AllState = z.infer<typeof stateSchema>;
+
+const FILE = 'state.json';
+
+/** The state in a folder; a new one where there is none, or where it is of another commit or adapter. */
+export async function readState(folder: string, commit: string | null, adapter: string): Promise<{ readonly state: AllState; readonly stale: boolean }> {
+  const fresh: AllState = { format: 'zygo-bench-all', commit, adapter, parts: {} };
+  const text = await readFile(join(folder, FILE), 'utf8').catch(() => '');
+  if (text === '') return { state: fresh, stale: false };
+  try {
+    const state = stateSchema.parse(JSON.parse(text));
+    return state.commit === commit && state.adapter === adapter ? { state, stale: false } : { state: fresh, stale: true };
+  } catch {
+    return { state: fresh, stale: true };
+  }
+}
+
+/** Writes it for the next run. */
+export async function writeState(folder: string, state: AllState): Promise<void> {
+  await writeFile(join(folder, FILE), `${JSON.stringify(state, null, 1)}\n`);
+}

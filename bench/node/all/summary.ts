@@ -1,0 +1,151 @@
+/** README.md of a results folder: a table of measured rows, with device and date, and how each part ended. */
+import { median } from '../../../src/timing/statistics.js';
+import { adapterLine, ratesOf, timeOf } from '../../figures.js';
+import { formatRate, formatSeconds, formatShare, threeDigits } from '../../format.js';
+import type { BenchResult, Row } from '../../harness/schema.js';
+import { pairedRows } from '../../pairs.js';
+import type { AllState } from './state.js';
+
+/** Speed of the short training. */
+export interface TrainingSpeed {
+  readonly stepsPerSecond: number;
+  readonly steps: number;
+  readonly batch: number;
+}
+
+export interface SummaryInput {
+  readonly state: AllState;
+  /** Titles of the parts by name, in order. */
+  readonly titles: ReadonlyMap<string, string>;
+  /** Null when nothing was measured yet. */
+  readonly result: BenchResult | null;
+  readonly pytorch: BenchResult | null;
+  readonly speed: TrainingSpeed | null;
+  /** Files beside it, with what is in them. */
+  readonly files: readonly (readonly [name: string, what: string])[];
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '/').replaceAll('\n', ' ')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)];
+}
+
+/** The row that stands for an op and a pass: the one with most work. */
+function largest(rows: readonly Row[]): Row[] {
+  const found = new Map<string, Row>();
+  for (const row of rows) {
+    const key = `${row.op} ${row.pass}`;
+    const before = found.get(key);
+    if (!before || row.flops + row.bytes > before.flops + before.bytes) found.set(key, row);
+  }
+  return [...found.values()];
+}
+
+/** Matrix products by size: the fastest variant of each ladder. */
+function products(rows: readonly Row[]): Row[] {
+  const ladders = new Map<string, Row>();
+  for (const row of rows) {
+    if (row.section !== 'ladder' || row.op !== 'matmul') continue;
+    const before = ladders.get(row.shape);
+    if (!before || (timeOf(row)?.median ?? Infinity) < (timeOf(before)?.median ?? Infinity)) ladders.set(row.shape, row);
+  }
+  return [...ladders.values()];
+}
+
+function kernelTable(result: BenchResult, pytorch: BenchResult | null): string[] {
+  const timed = result.rows.filter((row) => timeOf(row) && row.implementation === 'zygo');
+  const rows = [...products(timed), ...largest(timed.filter(({ section, variant }) => section === 'kernels' && !variant.endsWith('tuned')))];
+  if (rows.length === 0) return [];
+  const others = new Map((pytorch ? pairedRows(result, pytorch) : []).map(({ own, other }) => [`${own.op} ${own.shape} ${own.pass}`, other]));
+  const cells = rows.map((row) => {
+    const time = timeOf(row)?.median ?? 0;
+    const { flopsPerSecond, ofFma, bytesPerSecond, ofCopy } = ratesOf(row, result.peaks);
+    const other = others.get(`${row.op} ${row.shape} ${row.pass}`);
+    const theirs = other ? (timeOf(other)?.median ?? 0) : null;
+    return [
+      `${row.op} ${row.shape}, ${row.pass}`,
+      row.variant,
+      formatSeconds(time),
+      flopsPerSecond === null ? '–' : `${formatRate(flopsPerSecond, 'FLOP/s')}${ofFma === null ? '' : ` (${formatShare(ofFma)})`}`,
+      bytesPerSecond === null ? '–' : `${formatRate(bytesPerSecond, 'B/s')}${ofCopy === null ? '' : ` (${formatShare(ofCopy)})`}`,
+      ...(pytorch ? [theirs === null ? '–' : `${formatSeconds(theirs)} (${threeDigits(theirs / time)}x)`] : []),
+    ];
+  });
+  const head = ['Kernel', 'Variant', 'Time', 'Arithmetic (of the multiply-add peak)', 'Memory (of the copy peak)', ...(pytorch ? ['PyTorch eager (its time over ours)'] : [])];
+  return ['', '## Kernels', '', 'Matrix products by size, then of every kernel the row with most work.', '', ...table(head, cells)];
+}
+
+function ratioTable(result: BenchResult): string[] {
+  const byId = new Map(result.rows.map((row) => [row.id, row]));
+  const cells = result.comparisons.flatMap(({ above, below, ratio, low, high, group }) => {
+    const [a, b] = [byId.get(above), byId.get(below)];
+    if (!a || !b || a.section === 'ladder') return [];
+    const nameOf = ({ implementation, variant }: Row): string => (implementation === 'zygo' ? `zygo ${variant}` : implementation);
+    return [[group, `${nameOf(a)} over ${nameOf(b)}`, `${threeDigits(ratio)}x (${threeDigits(low)} to ${threeDigits(high)})`]];
+  });
+  return cells.length === 0 ? [] : ['', '## Ratios of times', '', 'Sampled in turns; 95 % intervals. Above 1 the second of the two is faster.', '', ...table(['In', 'What', 'Ratio'], cells)];
+}
+
+function stepTable(result: BenchResult, pytorch: BenchResult | null): string[] {
+  const theirs = new Map((pytorch?.rows ?? []).filter(({ op }) => op === 'training step').map((row) => [row.model, row]));
+  const cells = result.training.flatMap((step) => {
+    const row = result.rows.find(({ id }) => id === step.row);
+    const time = row && timeOf(row);
+    if (!row || !time) return [];
+    const other = theirs.get(step.preset);
+    const their = other && timeOf(other);
+    return [
+      [
+        `${step.preset}, ${step.batch} faces of ${step.imageSize} x ${step.imageSize}`,
+        row.variant.replace(`${step.preset}, `, ''),
+        formatSeconds(time.median),
+        String(step.dispatches),
+        formatSeconds(median(step.encodePerDispatch)),
+        `${(step.peakBytes / 2 ** 20).toFixed(0)} MiB`,
+        ...(pytorch ? [their ? `${formatSeconds(their.median)} (${other.note || other.implementation})` : '–'] : []),
+      ],
+    ];
+  });
+  const head = ['Step', 'Choices', 'Time', 'Dispatches', 'CPU to encode one', 'Peak memory', ...(pytorch ? ['PyTorch eager'] : [])];
+  return cells.length === 0 ? [] : ['', '## Training steps', '', ...table(head, cells)];
+}
+
+/** The whole file. */
+export function summaryText({ state, titles, result, pytorch, speed, files }: SummaryInput): string {
+  const name = result ? adapterLine(result) : state.adapter;
+  const e = result?.environment;
+  const software = e?.adapter.software ?? false;
+  const facts = e
+    ? [
+        `- device: ${name}${e.adapter.description && e.adapter.device ? ` (${[e.adapter.vendor, e.adapter.architecture, e.adapter.device].filter((part) => part !== '').join(', ')})` : ''}`,
+        `- driver and runtime: ${e.adapter.description || 'driver not told'}; ${e.runtime}${e.dawn ? `, Dawn (npm webgpu) ${e.dawn}` : ''}; ${e.system}`,
+        `- date: ${e.date.slice(0, 10)}; commit ${e.commit ?? 'not known'}; flags ${e.flags.join(' ') || 'none'}`,
+        `- peaks measured in the same run: ${result.peaks.fma ? formatRate(result.peaks.fma.value, 'FLOP/s') : 'multiply-add not measured'} of multiply-adds, ${result.peaks.copy ? formatRate(result.peaks.copy.value, 'B/s') : 'copy not measured'} of a copy`,
+      ]
+    : [`- adapter: ${name}`, `- commit ${state.commit ?? 'not known'}`];
+  const torch = pytorch ? [`- beside it: ${pytorch.environment.runtime} on ${pytorch.environment.adapter.description}${pytorch.environment.adapter.software ? ' (CPU: says nothing about a GPU)' : ''}`] : [];
+  const trained = speed ? ['', `A short training of tiny ran ${threeDigits(speed.stepsPerSecond)} steps/s (median of ${speed.steps} steps of ${speed.batch} faces).`] : [];
+  const parts = [...titles].map(([part, title]) => {
+    const outcome = state.parts[part];
+    return [part, title, outcome?.status ?? 'not run yet', outcome ? `${outcome.seconds.toFixed(0)} s` : '–', outcome?.note ?? ''];
+  });
+  return `${[
+    `# ${name}`,
+    '',
+    ...(software ? ['**Measured on a software adapter, which runs on the CPU: no figure here says anything about a GPU.**', ''] : []),
+    'Written by `npm run bench -- all`; [docs/benchmark.md](../../../docs/benchmark.md) says how to read it.',
+    '',
+    ...facts,
+    ...torch,
+    ...(result ? [...kernelTable(result, pytorch), ...ratioTable(result), ...stepTable(result, pytorch)] : []),
+    ...trained,
+    '',
+    '## Parts of the run',
+    '',
+    ...table(['Part', 'What', 'Outcome', 'Time', 'Said last'], parts),
+    '',
+    '## Files',
+    '',
+    ...files.map(([file, what]) => `- [${file}](${file}): ${what}`),
+  ].join('\n')}\n`;
+}

@@ -1,0 +1,155 @@
+"""Zygo's rows as PyTorch work: each op is found by its name, and its sizes are read from the row's shape."""
+
+import re
+
+import torch
+import torch.nn.functional as F
+
+from attention import window_attention
+
+EPSILON = 0.1
+
+
+def numbers(text):
+    return [int(number) for number in re.findall(r"\d+", text)]
+
+
+def normal(*shape, scale=1.0, offset=0.0):
+    return scale * torch.randn(shape) + offset
+
+
+def sinkhorn(cost, a, b, iterations):
+    """Log-domain iterations, f first; the plan from the potentials."""
+    log_a, log_b = a.log(), b.log()
+    g = torch.zeros_like(log_b)
+    for _ in range(iterations):
+        f = EPSILON * (log_a - torch.logsumexp((g[:, None, :] - cost) / EPSILON, 2))
+        g = EPSILON * (log_b - torch.logsumexp((f[:, :, None] - cost) / EPSILON, 1))
+    return ((f[:, :, None] + g[:, None, :] - cost) / EPSILON).exp()
+
+
+def region_pool(x, masks):
+    """Means of features [B, H, W, C] under maps [B, R, H, W] -> [B, R, C]."""
+    flat = masks.flatten(2)
+    return torch.bmm(flat, x.flatten(1, 2)) / flat.sum(2, keepdim=True).clamp_min(1e-6)
+
+
+def swin_block(t, heads, window, shift):
+    channels = t["x"].shape[-1]
+    normed = F.layer_norm(t["x"], (channels,), t["norm1Weight"], t["norm1Bias"])
+    attended = window_attention(F.linear(normed, t["qkvWeight"], t["qkvBias"]), t["table"], heads, window, shift)
+    mixed = F.linear(attended, t["projWeight"], t["projBias"]) + t["x"]
+    normed = F.layer_norm(mixed, (channels,), t["norm2Weight"], t["norm2Bias"])
+    return F.linear(F.gelu(F.linear(normed, t["upWeight"], t["upBias"])), t["downWeight"], t["downBias"]) + mixed
+
+
+def matmul(shape, _):
+    m, k, _, n = numbers(shape)
+    return {"a": normal(m, k), "b": normal(k, n)}, {"eager": lambda t: t["a"] @ t["b"]}
+
+
+def linear(shape, _):
+    rows, inputs, outputs = numbers(shape)[:3]
+    named = {"x": normal(rows, inputs), "weight": normal(outputs, inputs, scale=inputs**-0.5), "bias": normal(outputs)}
+    gelu, residual = "GELU" in shape, "residual" in shape
+    if residual:
+        named["residual"] = normal(rows, outputs)
+
+    def run(t):
+        y = F.linear(t["x"], t["weight"], t["bias"])
+        y = F.gelu(y) if gelu else y
+        return y + t["residual"] if residual else y
+
+    return named, {"eager": run}
+
+
+def layer_norm(shape, _):
+    rows, columns = numbers(shape)
+    named = {"x": normal(rows, columns), "weight": normal(columns), "bias": normal(columns)}
+    return named, {"eager": lambda t: F.layer_norm(t["x"], (columns,), t["weight"], t["bias"])}
+
+
+def batch_norm(shape, _):
+    rows, columns = numbers(shape)
+    named = {"x": normal(rows, columns), "weight": normal(columns), "bias": normal(columns)}
+    return named, {"eager": lambda t: F.batch_norm(t["x"], None, None, t["weight"], t["bias"], training=True)}
+
+
+def rowwise(function):
+    return lambda shape, _: ({"x": normal(*numbers(shape))}, {"eager": lambda t: function(t["x"])})
+
+
+def add(shape, _):
+    return {"a": normal(*numbers(shape)), "b": normal(*numbers(shape))}, {"eager": lambda t: t["a"] + t["b"]}
+
+
+def attention(shape, _):
+    batch, height, width, _, channels, window, shift, heads = numbers(shape)
+    named = {"qkv": normal(batch, height, width, 3 * channels), "table": normal((2 * window - 1) ** 2, heads)}
+    variants = {"eager": lambda t: window_attention(t["qkv"], t["table"], heads, window, shift)}
+    if hasattr(F, "scaled_dot_product_attention"):
+        variants["scaled_dot_product_attention"] = lambda t: window_attention(t["qkv"], t["table"], heads, window, shift, fused=True)
+    return named, variants
+
+
+def block(shape, mlp_ratio):
+    batch, height, width, channels, window, shift, heads = numbers(shape)
+    hidden = mlp_ratio * channels
+    weight = lambda outputs, inputs: normal(outputs, inputs, scale=inputs**-0.5)
+    named = {
+        "x": normal(batch, height, width, channels),
+        "norm1Weight": normal(channels, scale=0.2, offset=1), "norm1Bias": normal(channels),
+        "qkvWeight": weight(3 * channels, channels), "qkvBias": normal(3 * channels),
+        "table": normal((2 * window - 1) ** 2, heads),
+        "projWeight": weight(channels, channels), "projBias": normal(channels),
+        "norm2Weight": normal(channels, scale=0.2, offset=1), "norm2Bias": normal(channels),
+        "upWeight": weight(hidden, channels), "upBias": normal(hidden),
+        "downWeight": weight(channels, hidden), "downBias": normal(channels),
+    }
+    return named, {"eager": lambda t: swin_block(t, heads, window, shift)}
+
+
+def pooling(shape, _):
+    batch, height, width, channels, regions = numbers(shape)
+    named = {"x": normal(batch, height, width, channels), "masks": torch.rand(batch, regions, height, width) + 0.25}
+    return named, {"eager": lambda t: region_pool(t["x"], t["masks"])}
+
+
+def transport(shape, _):
+    batch, n, m, iterations = numbers(shape)
+    named = {"cost": torch.rand(batch, n, m), "a": torch.full((batch, n), 1 / n), "b": torch.full((batch, m), 1 / m)}
+    return named, {"eager": lambda t: sinkhorn(t["cost"], t["a"], t["b"], iterations)}
+
+
+def convolution(shape, _):
+    batch, height, width, channels, outputs = numbers(shape)[:5]
+    gelu = "GELU" in shape
+    named = {"x": normal(batch, channels, height, width), "weight": normal(outputs, channels, 3, 3, scale=(9 * channels) ** -0.5), "bias": normal(outputs)}
+
+    def run(t):
+        y = F.conv2d(t["x"], t["weight"], t["bias"], stride=2, padding=1)
+        return F.gelu(y) if gelu else y
+
+    return named, {"eager": run}
+
+
+def mean_pool(shape, _):
+    return {"x": normal(*numbers(shape))}, {"eager": lambda t: t["x"].mean(1)}
+
+
+OPS = {
+    "matmul": matmul,
+    "linear": linear,
+    "layerNorm": layer_norm,
+    "batchNorm": batch_norm,
+    "softmax": rowwise(lambda x: x.softmax(-1)),
+    "gelu": rowwise(F.gelu),
+    "l2Normalize": rowwise(lambda x: F.normalize(x, dim=-1)),
+    "add": add,
+    "windowAttention": attention,
+    "Swin block": block,
+    "regionPool": pooling,
+    "sinkhorn": transport,
+    "conv2d": convolution,
+    "meanPool": mean_pool,
+}
