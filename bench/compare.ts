@@ -8,9 +8,9 @@
  *   same       1 / (1 + t) <= low and high <= 1 + t
  *   ambiguous  anything else: the interval reaches over a bound, so more samples or a quieter machine are needed
  *   broken     timed in A, and wrong or without a time in B
- * Slower and broken rows are regressions.
+ * Slower and broken rows are regressions, unless they are of another library.
  */
-import { adapterLine } from './figures.js';
+import { adapterLine, isPeerRow } from './figures.js';
 import { threeDigits } from './format.js';
 import type { BenchResult, Row } from './harness/schema.js';
 import { ratioOfMedians, type Ratio } from '../src/timing/statistics.js';
@@ -24,6 +24,8 @@ export interface ComparedRow {
   readonly clock: 'gpu' | 'wall' | null;
   readonly ratio: Ratio | null;
   readonly note: string;
+  /** True for a row of another library. */
+  readonly peer: boolean;
 }
 
 export interface ComparedFiles {
@@ -45,15 +47,24 @@ export function verdictOf({ low, high }: Ratio, threshold: number): 'faster' | '
 
 function compareRow(a: Row, b: Row, threshold: number): ComparedRow {
   const { id } = a;
+  const peer = isPeerRow(a);
   const [timedA, timedB] = [a, b].map(({ status, hot }) => (status === 'timed' ? hot : null));
   if (!timedA || !timedB) {
     const verdict = timedA ? 'broken' : timedB ? 'repaired' : 'untimed';
-    return { id, verdict, clock: null, ratio: null, note: (timedB ? a : b).note };
+    return { id, verdict, clock: null, ratio: null, note: (timedB ? a : b).note, peer };
   }
   const clock = timedA.gpu && timedB.gpu ? 'gpu' : 'wall';
   const of = ({ gpu, wall }: NonNullable<Row['hot']>): readonly number[] => (clock === 'gpu' && gpu ? gpu : wall);
   const ratio = ratioOfMedians(of(timedB), of(timedA));
-  return { id, verdict: verdictOf(ratio, threshold), clock, ratio, note: '' };
+  return { id, verdict: verdictOf(ratio, threshold), clock, ratio, note: '', peer };
+}
+
+/** Libraries that both files measured in different versions. */
+function peerRemarks(a: BenchResult, b: BenchResult): string[] {
+  return a.peers.flatMap(({ name, version }) => {
+    const other = b.peers.find((peer) => peer.name === name)?.version;
+    return version && other && version !== other ? [`The version of ${name} differs: ${version} in A, ${other} in B.`] : [];
+  });
 }
 
 function remarksOn(a: BenchResult, b: BenchResult): string[] {
@@ -64,6 +75,7 @@ function remarksOn(a: BenchResult, b: BenchResult): string[] {
     ...differing('runtime', a.environment.runtime, b.environment.runtime),
     ...differing('Dawn version', a.environment.dawn ?? "the browser's own", b.environment.dawn ?? "the browser's own"),
     ...differing('list of flags', a.environment.flags.join(' ') || 'none', b.environment.flags.join(' ') || 'none'),
+    ...peerRemarks(a, b),
     ...[a, b].flatMap(({ environment }, at) => (environment.adapter.software ? [`${'AB'[at]} was measured on a software adapter.`] : [])),
   ];
 }
@@ -83,9 +95,9 @@ export function compareResults(a: BenchResult, b: BenchResult, threshold: number
   };
 }
 
-/** True for rows that make `compare` fail. */
-export function isRegression({ verdict }: ComparedRow): boolean {
-  return verdict === 'slower' || verdict === 'broken';
+/** True for rows that make `compare` fail: those of other libraries never do. */
+export function isRegression({ verdict, peer }: ComparedRow): boolean {
+  return !peer && (verdict === 'slower' || verdict === 'broken');
 }
 
 /** The comparison as text. */

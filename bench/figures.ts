@@ -33,3 +33,8 @@ export function adapterLine({ environment: { adapter } }: Pick<BenchResult, 'env
   const name = [adapter.description, adapter.device, adapter.architecture, adapter.vendor].find((part) => part.trim() !== '') ?? 'unnamed adapter';
   return adapter.software ? `${name} (SOFTWARE adapter: runs on the CPU)` : name;
 }
+
+/** True for rows of other libraries: what they do wrong, or slower than before, is no fault of Zygo's. */
+export function isPeerRow({ section, implementation }: Pick<Row, 'section' | 'implementation'>): boolean {
+  return section === 'peers' && implementation !== 'zygo';
+}

@@ -9,6 +9,7 @@ import { compareResults, comparedLines, isRegression } from './compare.js';
 import { parseResult, type BenchResult } from './harness/schema.js';
 import type { BenchCommandOptions } from './node/run.js';
 import type { AllOptions } from './node/all/run.js';
+import { PEER_NAMES, type PeerName } from './peers/names.js';
 import { SUITES } from './suites/names.js';
 
 const EXAMPLES = `
@@ -39,6 +40,12 @@ function numberAbove(option: string, least: number): (text: string) => number {
 function chromeSwitch(text: string, before: readonly string[]): readonly string[] {
   if (/^--[a-z]/.test(text)) return [...before, text];
   throw new InputError(`Option --chrome-switch is "${text}": expected a switch such as --chrome-switch=--enable-webgpu-developer-features.`);
+}
+
+/** Reads names of libraries with commas between them, or "none". */
+function peerNames(text: string): PeerName[] {
+  if (text === 'none') return [];
+  return text.split(',').map(oneOf('--peers', PEER_NAMES));
 }
 
 async function load(file: string): Promise<BenchResult> {
@@ -92,6 +99,7 @@ function makeCommand(): Command {
     .option('--samples <number>', 'samples per row at least', wholeNumber('--samples', 3, 1000), 8)
     .option('--flush-mib <number>', 'MiB written to flush the caches before cold runs; 0 leaves cold times out', wholeNumber('--flush-mib', 0, 4096))
     .option('--run-limit <seconds>', 'what may take longer in one run is scaled down or left out, in words', numberAbove('--run-limit', 0.01), 2)
+    .option('--peers <names>', `libraries to measure beside Zygo in the suites peers and full: ${PEER_NAMES.join(',')}, or none`, peerNames, [...PEER_NAMES])
     .option('--without-robustness', "leave Dawn's bounds checks out of the kernels", false)
     .option('--chrome', 'run in headless Chrome: CHROME_PATH, an installed one, Playwright\'s, or the bundled one', false)
     .option('--chrome-switch <switch>', 'one more switch for Chrome, such as --enable-webgpu-developer-features; may be repeated', chromeSwitch, [])

@@ -2,6 +2,7 @@
 import { adapterLine, ratesOf, timeOf } from './figures.js';
 import { formatRate, formatSeconds, formatShare, threeDigits } from './format.js';
 import type { BenchResult, Comparison, Row, TrainingFigures } from './harness/schema.js';
+import { raceVerdicts, verdictCounts } from './peers/bars.js';
 import { median } from '../src/timing/statistics.js';
 
 /** Rows of cells in columns; the first row is the head. */
@@ -95,6 +96,23 @@ export function trainingLines({ row, dispatches, encodePerDispatch, peakBytes, l
   ];
 }
 
+/** The races beside other libraries: the best of them over Zygo, the bar, and who was there. */
+export function peerLines(result: BenchResult): string[] {
+  const races = raceVerdicts(result);
+  const cells = races.map(({ race, best, comparison, bar, verdict }) => [
+    comparison ? `${threeDigits(comparison.ratio)}x` : '-',
+    comparison ? `${threeDigits(comparison.low)} to ${threeDigits(comparison.high)}` : '-',
+    bar === null ? '-' : `${bar}x`,
+    verdict,
+    best?.implementation ?? '-',
+    race.replace('Peers: ', ''),
+  ]);
+  return [
+    ...result.peers.map(({ name, version, note }) => (version === null ? `${name}: ${note}` : `${name} ${version}: ${note}`)),
+    ...(cells.length > 0 ? [...columns([['best / Zygo', '95 % interval', 'bar', 'verdict', 'best', 'race'], ...cells]), `Bars: ${verdictCounts(races)}.`] : []),
+  ];
+}
+
 /** All that follows the rows. */
 export function endLines(result: BenchResult): string[] {
   const { comparisons, series, training, skipped, canary, rows } = result;
@@ -102,6 +120,7 @@ export function endLines(result: BenchResult): string[] {
   const untimed = rows.filter(({ status }) => status !== 'timed');
   return [
     ...(comparisons.length > 0 ? ['', 'Ratios of times (95 % interval):', ...comparisonLines(comparisons, rows)] : []),
+    ...(result.peers.length > 0 ? ['', 'Beside other libraries (wall time of the fastest over that of Zygo):', ...peerLines(result)] : []),
     ...(series.length > 0 ? ['', 'Growth:', ...series.map((fit) => `time ~ ${fit.variable}^${threeDigits(fit.exponent)}${error(fit.standardError)}  ${fit.name}`)] : []),
     ...(training.length > 0 ? ['', 'Training steps:', ...training.flatMap(trainingLines)] : []),
     ...(skipped.length > 0 ? ['', 'Left out:', ...skipped.map(({ what, why }) => `${what}: ${why}`)] : []),

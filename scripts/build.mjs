@@ -2,6 +2,7 @@
 // after the .wgsl files have been gathered into one generated module (the same in Node and in Chrome).
 import { build } from 'esbuild';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,6 +16,15 @@ function filesBelow(folder, ending) {
     .filter((name) => name.endsWith(ending) && !name.endsWith('.d.ts'))
     .sort()
     .map((name) => join(root, folder, name));
+}
+
+function isInstalled(name) {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Writes `text` unless the file already holds it; by rename, so that a reader never sees half of it. */
@@ -48,8 +58,11 @@ gatherShaders('shaders', '', 'src/shaders.generated.ts');
 // The benchmark's own kernels (peaks, canary, the composed rivals) are no part of the engine.
 gatherShaders('bench/shaders', 'bench/', 'bench/shaders.generated.ts');
 
+/** Imports what Node cannot load by itself (its comment says why), so it is bundled with that; everything else is transpiled. */
+const BUNDLED = join(root, 'bench/peers/tfjs/library.ts');
+
 await build({
-  entryPoints: ['src', 'test', 'bench'].flatMap((folder) => filesBelow(folder, '.ts')),
+  entryPoints: ['src', 'test', 'bench'].flatMap((folder) => filesBelow(folder, '.ts')).filter((file) => file !== BUNDLED),
   outdir: join(root, 'dist'),
   outbase: root,
   platform: 'node',
@@ -58,3 +71,21 @@ await build({
   sourcemap: 'linked',
   logLevel: 'warning',
 });
+
+// Without the dev dependencies the benchmark lists TensorFlow.js as missing; nothing else needs it.
+if (isInstalled('@tensorflow/tfjs-core')) {
+  await build({
+    entryPoints: [BUNDLED],
+    outdir: join(root, 'dist'),
+    outbase: root,
+    bundle: true,
+    platform: 'node',
+    // The ES modules: the packages' own Node bundles leave the gradients out.
+    mainFields: ['module', 'main'],
+    // It asks for Node's util and, when it fetches, for node-fetch.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'warning',
+  });
+}

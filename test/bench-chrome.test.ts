@@ -18,7 +18,7 @@ const MAIN = join(dirname(fileURLToPath(import.meta.url)), '..', 'bench', 'main.
 const ADAPTER = bundledChromiumRunsHere() ? 'software' : 'auto';
 /** Two small groups, forward and backward. */
 const FILTER = 'layerNorm';
-const REQUEST: RunRequest = { suite: 'quick', filter: FILTER, tuned: false, samples: 3, seconds: 0.3, flushMib: 0, runLimit: 2 };
+const REQUEST: RunRequest = { suite: 'quick', filter: FILTER, tuned: false, samples: 3, seconds: 0.3, flushMib: 0, runLimit: 2, peers: [] };
 
 let folder = '';
 

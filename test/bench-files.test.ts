@@ -11,6 +11,7 @@ import { ResultCollector } from '../bench/harness/result.js';
 import { parseResult, resultSchema, type BenchResult, type Row } from '../bench/harness/schema.js';
 import { summarize } from '../src/timing/statistics.js';
 import { renderBenchReport } from '../bench/report/page.js';
+import { barOf, raceVerdicts } from '../bench/peers/bars.js';
 import { endLines, headLines, rowLines } from '../bench/table.js';
 import { InputError } from '../src/engine/errors.js';
 
@@ -79,6 +80,7 @@ function result(rows: Row[], given: Partial<BenchResult> = {}): BenchResult {
     canary: { baseline: 1e-3, tolerance: 0.1, calibration: [1e-3], outOfBand: 1, of: 10, discarded: 2 },
     rows,
     comparisons: [],
+    peers: [],
     series: [],
     training: [],
     skipped: [{ what: 'a large kernel', why: 'it would take a year' }],
@@ -270,7 +272,7 @@ test('compare ends with 0, with 1 on a regression, and with 2 for files that can
 
 test('options that cannot be used end with 2 and one sentence, before a device is opened', () => {
   for (const [args, sentence] of [
-    [['--suite', 'all'], /^Option --suite is "all": expected one of quick, kernels, training, full\.\n$/],
+    [['--suite', 'all'], /^Option --suite is "all": expected one of quick, kernels, training, peers, full\.\n$/],
     [['--seconds', 'long'], /^Option --seconds is "long": expected a number from 0\.01\.\n$/],
     [['--flush-mib', '-1'], /^Option --flush-mib is "-1": expected a whole number from 0 to 4096\.\n$/],
     [['--json', join('nowhere', 'x.json')], /cannot be written: there is no folder nowhere\.\n$/],
@@ -288,4 +290,59 @@ test('options that cannot be used end with 2 and one sentence, before a device i
 
 test('the schema refuses nothing that a run can write', () => {
   assert.ok(resultSchema.safeParse(everything()).success);
+});
+
+/** Samples by the wall clock alone, as races have them. */
+function racer(implementation: string, time: number, given: Partial<Row> = {}): Row {
+  const wall = around(time);
+  return row(`race of ${implementation}`, { section: 'peers', group: 'Peers: a race', op: 'sinkhorn', implementation, hot: { wall, gpu: null, repeats: 1, discarded: 0, stop: 'settled', canaries: [1] }, cold: null, summary: { wall: summarize(wall), gpu: null, cold: null }, ...given });
+}
+
+/** A race with libraries that took so many times as long as Zygo. */
+function race(ratios: Readonly<Record<string, number>>, given: Partial<Row> = {}): BenchResult {
+  const rows = [racer('zygo', 1e-3, given), ...Object.entries(ratios).map(([name, ratio]) => racer(name, ratio * 1e-3, given)), racer('mute', 1, { ...given, status: 'failed', note: 'it has no such op', hot: null, summary: null })];
+  const comparisons = Object.entries(ratios).map(([name, ratio]) => ({ group: 'Peers: a race', above: `race of ${name}`, below: 'race of zygo', clock: 'wall' as const, ratio, low: 0.95 * ratio, high: 1.05 * ratio }));
+  return result(rows, {
+    comparisons,
+    peers: [
+      { name: 'quick', version: '1.0', note: 'as its manual says' },
+      { name: 'absent', version: null, note: 'it could not be loaded: no such module' },
+    ],
+  });
+}
+
+test('a race is judged by the fastest other library and the whole interval', () => {
+  const verdict = (ratios: Readonly<Record<string, number>>, given: Partial<Row> = {}): string => raceVerdicts(race(ratios, given))[0].verdict;
+  assert.equal(verdict({ quick: 3, slow: 9 }), 'met');
+  assert.equal(verdict({ slow: 9, quick: 1.5 }), 'missed');
+  assert.equal(verdict({ quick: 2.05 }), 'unclear');
+  assert.equal(verdict({ quick: 1.2 }, { op: 'matmul' }), 'met');
+  assert.equal(verdict({ quick: 0.5 }, { op: 'softmax' }), 'no bar');
+  assert.equal(verdict({}), 'no peer');
+});
+
+test('the bar of matrix products is higher on a GPU', () => {
+  assert.deepEqual([barOf('matmul', true), barOf('matmul', false), barOf('windowAttention', false)], [1, 1.3, 2]);
+});
+
+test('terminal and report show races, what was lost, who could not do it, and who is missing', () => {
+  const lost = race({ quick: 0.5, slow: 9 });
+  const parsed = parseResult(JSON.stringify(lost), 'x.json');
+  const [text, html] = [endLines(parsed).join('\n'), renderBenchReport(parsed)];
+  for (const part of ['quick 1.0: as its manual says', 'absent', 'it could not be loaded: no such module', 'missed', '0.500x']) {
+    assert.ok(text.includes(part), `the terminal must show ${part}`);
+    assert.ok(html.includes(part), `the report must show ${part}`);
+  }
+  assert.ok(html.includes('it has no such op'), 'the report must show why a library has no time');
+});
+
+test('files from before there were other libraries are read', () => {
+  const { peers: _, ...old } = result([row('one')]);
+  assert.deepEqual(parseResult(JSON.stringify(old), 'old.json').peers, []);
+});
+
+test('another library that became slower is no regression', () => {
+  const compared = compareResults(race({ quick: 2 }), race({ quick: 4 }), 0.05);
+  assert.equal(compared.rows.find(({ id }) => id === 'race of quick')?.verdict, 'slower');
+  assert.deepEqual(compared.rows.filter(isRegression), []);
 });

@@ -3,6 +3,7 @@ import { DeviceError, InputError } from '../../src/engine/index.js';
 import { openEngine } from '../../src/kernels/open-engine.js';
 import { findBrowserAdapter } from '../../src/platform/browser/gpu.js';
 import { deviceFacts } from '../../src/verify/device-facts.js';
+import { loadPeers } from '../peers/load.js';
 import { listGroups, runSuite, type RunPlace } from '../harness/run.js';
 import { shaderSources } from '../shaders.generated.js';
 import type { HostEnvironment, Order, Report } from './protocol.js';
@@ -24,6 +25,7 @@ async function open() {
 function placeOf(host: HostEnvironment): RunPlace {
   return {
     open,
+    loadPeers,
     now: () => performance.now() / 1000,
     environment(engine) {
       const { features, limits, ...facts } = deviceFacts(engine);

@@ -17,7 +17,7 @@ import { rearrange, roll, type Rearrangement } from './permute.js';
 const MASKED_SCORE = -100;
 
 /** Row of the bias table for every pair (query, key) of a window. */
-function relativeIndex(window: number): Uint32Array<ArrayBuffer> {
+export function relativeIndex(window: number): Uint32Array<ArrayBuffer> {
   const tokens = window * window;
   return Uint32Array.from({ length: tokens * tokens }, (_, pair) => {
     const [query, key] = [Math.floor(pair / tokens), pair % tokens];
@@ -28,7 +28,7 @@ function relativeIndex(window: number): Uint32Array<ArrayBuffer> {
 }
 
 /** [windows, N, N]: 0 between tokens of one region, MASKED_SCORE between others. */
-function shiftMask(height: number, width: number, window: number, shift: number): Float32Array<ArrayBuffer> {
+export function shiftMask(height: number, width: number, window: number, shift: number): Float32Array<ArrayBuffer> {
   const region = (place: number, length: number): number => (place < length - window ? 0 : place < length - shift ? 1 : 2);
   const tokens = window * window;
   const windowsX = width / window;

@@ -10,7 +10,7 @@ import { growRepeats, isLongEnough, QUANTA_PER_SAMPLE, sampleInTurns, type Canar
 import type { Comparison, Row } from './schema.js';
 import { ratioOfMedians, summarize } from '../../src/timing/statistics.js';
 import type { DeviceTimer, Quanta } from '../../src/timing/device-timer.js';
-import { rowId, type Group, type Prepared, type Subject } from './subject.js';
+import { rowId, type Group, type Prepared, type RowName, type Subject } from './subject.js';
 
 /** Everything that measuring needs besides the groups. */
 export interface Bench {
@@ -24,7 +24,7 @@ export interface Bench {
 }
 
 /** Fewer samples than this give no figure. */
-const FEWEST_SAMPLES = 3;
+export const FEWEST_SAMPLES = 3;
 
 /** A row that is being made. */
 interface Entry {
@@ -36,11 +36,12 @@ interface Entry {
   growth: Growth | null;
 }
 
-function emptyRow(subject: Subject, group: string): Row {
-  const { series = null, ...name } = subject.name;
+/** A row that says nothing yet but its name. */
+export function emptyRow(rowName: RowName, group: string): Row {
+  const { series = null, ...name } = rowName;
   return {
     ...name,
-    id: rowId(subject.name),
+    id: rowId(rowName),
     group,
     series,
     choices: [],
@@ -61,7 +62,7 @@ function emptyRow(subject: Subject, group: string): Row {
 }
 
 /** The output that is worst by error over tolerance. */
-async function worst(prepared: Prepared): Promise<NonNullable<Row['check']>> {
+export async function worst(prepared: Pick<Prepared, 'check' | 'against'>): Promise<NonNullable<Row['check']>> {
   const checked = (await prepared.check()).map(({ output, actual, expected }) => ({ output, error: relativeError(actual, expected), tolerance: expected.tolerance }));
   const [{ output, error, tolerance }] = checked.sort((a, b) => b.error / b.tolerance - a.error / a.tolerance);
   return { output, error: Number.isFinite(error) ? error : null, tolerance, against: prepared.against };
@@ -70,7 +71,7 @@ async function worst(prepared: Prepared): Promise<NonNullable<Row['check']>> {
 /** Compiles, runs once and checks: fills the row as far as there is something to fill. */
 async function begin({ timer }: Bench, subject: Subject, group: string, compiled: WeakSet<object>): Promise<Entry> {
   const { engine } = timer;
-  const row = emptyRow(subject, group);
+  const row = emptyRow(subject.name, group);
   const { value: prepared, seen } = await watchingChoices(engine, () => subject.capture(engine));
   const { step } = prepared;
   row.choices = seen.choices;
@@ -118,7 +119,7 @@ async function sampleCold({ timer, quanta, options }: Bench, replay: Replay): Pr
 }
 
 /** A message without its stack, in one line. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n')[0];
 }
 
@@ -158,7 +159,7 @@ export interface GroupResult {
 }
 
 /** Ratios of a group's rows that were timed. */
-function compared(group: Group, rows: readonly Row[], ratios: readonly (readonly [above: number, below: number])[]): Comparison[] {
+export function compared(group: { readonly name: string }, rows: readonly Row[], ratios: readonly (readonly [above: number, below: number])[]): Comparison[] {
   return ratios.flatMap(([above, below]) => {
     const [a, b] = [rows[above], rows[below]];
     if (a.status !== 'timed' || b.status !== 'timed' || !a.hot || !b.hot) return [];
@@ -184,7 +185,7 @@ export async function measureGroup(bench: Bench, group: Group, compiled: WeakSet
         entries.push(await begin(bench, subject, group.name, compiled));
       } catch (error) {
         if (!(error instanceof ZygoError)) throw error;
-        const row = emptyRow(subject, group.name);
+        const row = emptyRow(subject.name, group.name);
         row.note = reasonOf(error);
         entries.push({ subject, seen: null, row, prepared: null, replay: null, growth: null });
         // A lost device or an earlier failure ends the run here; a kernel that was refused does not.

@@ -47,6 +47,7 @@ export function mergeResults(earlier: BenchResult, later: BenchResult, suite = l
     },
     rows,
     comparisons: [...earlier.comparisons.filter(({ group }) => !again.has(group)), ...later.comparisons],
+    peers: later.peers.length > 0 ? later.peers : earlier.peers,
     series: fitsOf(rows),
     training: [...earlier.training.filter(({ row }) => !ids.has(row)), ...later.training].filter(({ row }) => known.has(row)),
     skipped: Array.from(skipped, ([what, why]) => ({ what, why })),

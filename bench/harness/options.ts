@@ -1,4 +1,5 @@
 /** How a run measures: what a person asks for, and what follows from it on a device. Tests make their own. */
+import type { PeerName } from '../peers/names.js';
 import type { SuiteName } from '../suites/names.js';
 import type { StopRule } from './sampler.js';
 
@@ -30,6 +31,8 @@ export interface RunRequest {
   /** MiB that are written before cold runs; null: by the adapter. */
   readonly flushMib: number | null;
   readonly runLimit: number;
+  /** Other libraries that Zygo is measured beside, in the suites that have them. */
+  readonly peers: readonly PeerName[];
 }
 
 const MIB = 2 ** 20;

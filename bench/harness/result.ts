@@ -3,7 +3,7 @@
  * lost device, Ctrl-C) leaves a result too: what was measured, and what was not.
  */
 import { isOutOfBand, type CanaryBand } from './sampler.js';
-import { FORMAT_VERSION, type BenchResult, type Comparison, type Row, type Series, type TrainingFigures } from './schema.js';
+import { FORMAT_VERSION, type BenchResult, type Comparison, type PeerFacts, type Row, type Series, type TrainingFigures } from './schema.js';
 import { fitPowerLaw } from '../../src/timing/statistics.js';
 
 /** Begins the reason for a group that a run that ended early did not come to. */
@@ -27,6 +27,8 @@ export type RunEvent =
       readonly canaries: readonly number[];
     }
   | { readonly kind: 'training'; readonly figures: TrainingFigures }
+  /** Before the first group, in suites that measure other libraries too. */
+  | { readonly kind: 'peers'; readonly peers: readonly PeerFacts[] }
   /** Something is left out; the same `what` may come twice, and counts once. */
   | { readonly kind: 'skipped'; readonly what: string; readonly why: string }
   /** A line for the person who waits. */
@@ -53,10 +55,12 @@ export class ResultCollector {
   private readonly training = new Map<string, TrainingFigures>();
   private readonly skipped = new Map<string, string>();
   private readonly finished = new Set<string>();
+  private peers: readonly PeerFacts[] = [];
 
   /** Takes in the next event. */
   add(event: RunEvent): void {
     if (event.kind === 'begin') this.begun = event;
+    else if (event.kind === 'peers') this.peers = event.peers;
     else if (event.kind === 'skipped') this.skipped.set(event.what, event.why);
     // A step whose group was measured again, on a new device, keeps its first figures.
     else if (event.kind === 'training' && !this.training.has(event.figures.row)) this.training.set(event.figures.row, event.figures);
@@ -104,6 +108,7 @@ export class ResultCollector {
       },
       rows: [...this.rows],
       comparisons: [...this.comparisons],
+      peers: [...this.peers],
       series: fitsOf(this.rows),
       training: [...this.training.values()],
       skipped: skipped.map(([what, why]) => ({ what, why })),

@@ -1,7 +1,10 @@
 /** A whole run: timers, peaks and canary first, then group by group. Touches neither Node nor the DOM. */
 import { DeviceError, InputError, type Engine, type TunedLookup } from '../../src/engine/index.js';
 import { ASSUMED_SHARE, type SuiteContext } from '../suites/context.js';
+import type { PeerName } from '../peers/names.js';
+import type { Peer, PeerSet } from '../peers/peer.js';
 import { groupsOf } from '../suites/index.js';
+import { hasPeers } from '../suites/names.js';
 import { DeviceTimer } from '../../src/timing/device-timer.js';
 import { measureGroup, type Bench } from './measure.js';
 import { measureOptionsOf, withTimeFor, type MeasureOptions, type RunRequest } from './options.js';
@@ -9,6 +12,7 @@ import { Canary, measureArithmetic, measurePeaks } from './peaks.js';
 import type { RunEvent } from './result.js';
 import { canaryBand, QUANTA_PER_SAMPLE } from './sampler.js';
 import type { BenchResult } from './schema.js';
+import { measureRace, type Pace, type Race } from './race.js';
 import type { Group } from './subject.js';
 
 /** What was tuned for an adapter, and where it was read. */
@@ -29,6 +33,8 @@ export interface RunPlace {
    * @throws {InputError} when nothing usable is stored
    */
   stored?(engine: Engine): Promise<StoredChoices>;
+  /** Other libraries on the same adapter; called at most once. */
+  loadPeers(names: readonly PeerName[]): Promise<PeerSet>;
 }
 
 /** Canary samples that calibrate its band. */
@@ -57,7 +63,7 @@ function withinLimits(measure: MeasureOptions, { device }: Engine): MeasureOptio
 }
 
 /** @throws {InputError} when the filter leaves nothing */
-function filtered(groups: readonly Group[], filter: string | null): readonly Group[] {
+function filtered(groups: readonly (Group | Race)[], filter: string | null): readonly (Group | Race)[] {
   if (filter === null) return groups;
   const wanted = groups.filter(({ name }) => name.toLowerCase().includes(filter.toLowerCase()));
   if (wanted.length > 0) return wanted;
@@ -66,12 +72,13 @@ function filtered(groups: readonly Group[], filter: string | null): readonly Gro
 }
 
 /** The groups of a suite on a device; what is left out, and figures of training steps, are told. */
-function planOf({ suite, filter, runLimit }: RunRequest, engine: Engine, flopsPerSecond: number, tell: (event: RunEvent) => void): readonly Group[] {
+function planOf({ suite, filter, runLimit }: RunRequest, engine: Engine, flopsPerSecond: number, peers: readonly Peer[], tell: (event: RunEvent) => void): readonly (Group | Race)[] {
   const context: SuiteContext = {
     engine,
     runLimit,
     flopsLimit: runLimit * ASSUMED_SHARE * flopsPerSecond,
     bytesLimit: engine.info.software ? BYTES_LIMIT.software : BYTES_LIMIT.gpu,
+    peers,
     skip: (what, why) => tell({ kind: 'skipped', what, why }),
   };
   return filtered(groupsOf(suite, context, (figures) => tell({ kind: 'training', figures })), filter);
@@ -85,10 +92,10 @@ function planOf({ suite, filter, runLimit }: RunRequest, engine: Engine, flopsPe
 export async function listGroups(place: RunPlace, request: RunRequest): Promise<string[]> {
   const { engine, timer } = await openTimer(place);
   try {
-    planOf(request, engine, ANY_PEAK, () => {});
+    planOf(request, engine, ANY_PEAK, [], () => {});
     const peak = await measureArithmetic(timer, await timer.probe());
     const skipped = new Map<string, string>();
-    const groups = planOf(request, engine, peak?.value ?? UNKNOWN_PEAK, (event) => event.kind === 'skipped' && skipped.set(event.what, event.why));
+    const groups = planOf(request, engine, peak?.value ?? UNKNOWN_PEAK, [], (event) => event.kind === 'skipped' && skipped.set(event.what, event.why));
     return [...groups.map(({ name }) => name), ...Array.from(skipped, ([what, why]) => `left out: ${what}: ${why}`)];
   } finally {
     timer.destroy();
@@ -109,6 +116,17 @@ async function deviceFailure({ device }: Engine, error: unknown): Promise<Device
   ]);
 }
 
+/** The libraries of a suite that has any; tells which there are, and why others are missing. */
+async function peersOf(place: RunPlace, { suite, peers: names }: RunRequest, tell: (event: RunEvent) => void): Promise<readonly Peer[]> {
+  if (!hasPeers(suite)) return [];
+  const { peers, missing } = await place.loadPeers(names);
+  tell({
+    kind: 'peers',
+    peers: [...peers.map(({ name, version, usage }) => ({ name, version, note: usage })), ...missing.map(({ name, reason }) => ({ name, version: null, note: reason }))],
+  });
+  return peers;
+}
+
 /**
  * Runs a suite. Everything that it finds is told on the way: ResultCollector makes the result of it.
  * @param signal ends the run after the group that it is at
@@ -119,7 +137,7 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
   let opened = await openTimer(place);
   const wanted = withinLimits(measureOptionsOf(request, opened.engine.info.software), opened.engine);
   // Before anything is measured: a filter that fits nothing should not cost a minute.
-  planOf(request, opened.engine, ANY_PEAK, () => {});
+  planOf(request, opened.engine, ANY_PEAK, [], () => {});
   const stored = request.tuned ? ((await place.stored?.(opened.engine)) ?? null) : null;
   const environment = place.environment(opened.engine);
   const probed = await opened.timer.probe();
@@ -132,7 +150,9 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
   for (let at = 0; at < CALIBRATION; at++) calibration.push(await canary.sample());
   const band = canaryBand(calibration);
   const earlier = new Set(request.without);
-  const plan = (): readonly Group[] => planOf(request, opened.engine, peaks.fma?.value ?? UNKNOWN_PEAK, tell).filter(({ name }) => !earlier.has(name));
+  const peers = await peersOf(place, request, tell);
+  const plan = (): readonly (Group | Race)[] =>
+    planOf(request, opened.engine, peaks.fma?.value ?? UNKNOWN_PEAK, peers, tell).filter(({ name }) => !earlier.has(name));
   const groups = plan();
   let current = groups;
   tell({
@@ -150,13 +170,15 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
     groups: groups.map(({ name }) => name),
   });
 
+  const pace: Pace = new Map();
   let compiled = new WeakSet<object>();
   try {
     for (const [at, { name }] of groups.entries()) {
       if (signal?.aborted) return;
       const bench: Bench = { timer: opened.timer, quanta: probed, canary, band, options: measure, tuned: stored?.lookup ?? null };
       try {
-        const { rows, comparisons, canaries } = await measureGroup(bench, current[at], compiled);
+        const group = current[at];
+        const { rows, comparisons, canaries } = await ('contestants' in group ? measureRace(bench, group, pace) : measureGroup(bench, group, compiled));
         tell({ kind: 'group', name, rows, comparisons, canaries });
       } catch (error) {
         const failure = await deviceFailure(opened.engine, error);
@@ -174,6 +196,7 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
       }
     }
   } finally {
+    for (const peer of peers) peer.destroy();
     canary.destroy();
     opened.timer.destroy();
     opened.engine.destroy();

@@ -25,7 +25,7 @@ const samples = z.object({
 const row = z.object({
   /** Equal in two files for what can be compared. */
   id: z.string(),
-  section: z.enum(['kernels', 'ladder', 'comparison', 'series', 'training']),
+  section: z.enum(['kernels', 'ladder', 'comparison', 'series', 'training', 'peers']),
   /** Rows of a group were sampled in turns. */
   group: z.string(),
   op: z.string(),
@@ -112,6 +112,14 @@ const training = z.object({
   breakdown: z.array(z.object({ shader: z.string(), launches: z.number().int().positive(), seconds, flops: z.number(), bytes: z.number() })).nullable(),
 });
 
+const peer = z.object({
+  name: z.string(),
+  /** Null when it was not loaded. */
+  version: z.string().nullable(),
+  /** How it is used, as its documentation advises; or why it was not measured. */
+  note: z.string(),
+});
+
 const peak = z.object({ value: z.number().positive(), how: z.string(), samples: z.array(seconds), tried: z.array(z.object({ how: z.string(), value: z.number() })) });
 
 export const resultSchema = z.object({
@@ -144,6 +152,8 @@ export const resultSchema = z.object({
   canary: z.object({ baseline: seconds, tolerance: z.number(), calibration: z.array(seconds), outOfBand: z.number().int(), of: z.number().int(), discarded: z.number().int() }),
   rows: z.array(row),
   comparisons: z.array(comparison),
+  /** Other libraries of the suite `peers`; files from before there were any have none. */
+  peers: z.array(peer).default([]),
   series: z.array(series),
   training: z.array(training),
   /** What was left out, and why, in words. */
@@ -157,6 +167,7 @@ export type Row = z.infer<typeof row>;
 export type Comparison = z.infer<typeof comparison>;
 export type Series = z.infer<typeof series>;
 export type TrainingFigures = z.infer<typeof training>;
+export type PeerFacts = z.infer<typeof peer>;
 export type Peak = z.infer<typeof peak>;
 export type Samples = z.infer<typeof samples>;
 

@@ -4,9 +4,11 @@ import { openEngine } from '../../src/kernels/open-engine.js';
 import { findNodeGpu, type NodeGpu } from '../../src/platform/node/gpu.js';
 import { CommandFailure, EXIT } from '../../src/cli/failure.js';
 import { environmentOf } from '../../src/cli/verify/environment.js';
+import { loadPeers } from '../peers/load.js';
 import { listGroups, runSuite, type RunPlace } from '../harness/run.js';
 import { shaderSources } from '../shaders.generated.js';
 import type { BenchHost } from './host.js';
+import { provideNavigator } from './peer-environment.js';
 import { storedChoices } from './tuned.js';
 
 /** Dawn crashes the process when its GPU object is collected as garbage while a device is in use. */
@@ -36,6 +38,12 @@ export async function openNodeHost(adapter: 'auto' | 'software', robustness: boo
         return openEngine(again.adapter, shaderSources);
       },
       stored: storedChoices,
+      async loadPeers(names) {
+        const again = await findNodeGpu({ adapter, dawnFlags });
+        opened.push(again);
+        provideNavigator(again.gpu);
+        return loadPeers(names);
+      },
       now: () => performance.now() / 1000,
       environment(engine) {
         const { node, dawn, ...rest } = environmentOf(engine);

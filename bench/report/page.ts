@@ -7,6 +7,7 @@ import { ladders, lost, rivals, tunedRows } from './comparisons.js';
 import { growth } from './growth.js';
 import { header } from './header.js';
 import { section, table } from './parts.js';
+import { peerSection } from './peers.js';
 import { pytorchRows, pytorchText } from './pytorch.js';
 import { roofline } from './roofline.js';
 import { allRows } from './rows.js';
@@ -27,6 +28,7 @@ export function renderBenchReport(result: BenchResult, pytorch: BenchResult | nu
     header(result),
     part('Roofline', 'How near every row comes to what the device can do, as measured in this run.', roofline(result)),
     part('Lost comparisons', 'Where something else is faster than Zygo’s kernel, the whole 95 % interval being on its side.', lost(result)),
+    part('Other libraries', 'Wall times in one process on one adapter, sampled in turns, every output checked against one reference; docs/peers.md says how fairness is kept. Ratios above 1: Zygo is faster.', peerSection(result)),
     part('In-repo rivals', 'Fused kernels against the same maths from separate launches, checked against one reference and sampled in turns. Bars are median times.', rivals(result)),
     pytorch ? part('PyTorch eager', pytorchText(pytorch), pytorchRows(result, pytorch)) : '',
     part('Variant ladders', 'Every variant of a kernel that takes the shape on this device, from the simplest up, sampled in turns. Bars are median times.', ladders(result)),

@@ -17,7 +17,8 @@ const KINDS: readonly { readonly name: string; readonly color: string; readonly 
 export function roofline(result: BenchResult): string {
   const { copy, fma } = result.peaks;
   if (!copy || !fma) return '';
-  const rows = result.rows.filter((row) => timeOf(row) && row.flops > 0 && row.bytes > 0);
+  // Rows beside other libraries repeat others, by the wall clock.
+  const rows = result.rows.filter((row) => row.section !== 'peers' && timeOf(row) && row.flops > 0 && row.bytes > 0);
   const kindOf = ({ op }: Row): number => KINDS.findIndex(({ ops }) => ops.test(op));
   const series: RooflineSeries[] = KINDS.flatMap(({ name, color, mark }, at) => {
     const own = rows.filter((row) => kindOf(row) === at);

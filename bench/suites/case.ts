@@ -32,7 +32,7 @@ export interface OpCase {
 const DY_SEED = 77;
 
 /** dL/d y of an output of `size` elements. */
-function outputGradient({ period }: OpCase, size: number): Float32Array<ArrayBuffer> {
+export function outputGradient({ period }: OpCase, size: number): Float32Array<ArrayBuffer> {
   const values = randomValues(period ?? size, DY_SEED);
   return period === undefined ? values : Float32Array.from({ length: size }, (_, at) => values[at % period]);
 }
@@ -151,8 +151,8 @@ export function variantName(force: Readonly<Record<string, string>> = {}): strin
 /** The references of the last case that was asked for: rivals and ladders ask for one case several times. */
 let kept: { readonly given: OpCase; readonly outputs: Record<string, Expected> } | null = null;
 
-/** Expected values of the named outputs. */
-function expectedOf(given: OpCase, doubles: () => Doubles, outputs: readonly string[]): Record<string, Expected> {
+/** Expected values of the named outputs, "y" and "d/d <input>". */
+export function expectedOf(given: OpCase, doubles: () => Doubles, outputs: readonly string[]): Record<string, Expected> {
   if (kept?.given !== given) kept = { given, outputs: {} };
   const known = kept.outputs;
   if (outputs.some((output) => !(output in known))) Object.assign(known, given.expected(doubles(), (output) => outputs.includes(output) && !(output in known)));

@@ -1,5 +1,6 @@
 /** What suites know of the device, and how they stay within its time. */
 import type { Engine } from '../../src/engine/index.js';
+import type { Peer } from '../peers/peer.js';
 import { stageChannels, stageSize, type Preset } from '../../src/model/presets.js';
 
 /** A run is expected to reach this share of the measured multiply-add peak at least; slower kernels exceed the limit. */
@@ -13,6 +14,8 @@ export interface SuiteContext {
   readonly bytesLimit: number;
   /** Seconds behind `flopsLimit`, for the words. */
   readonly runLimit: number;
+  /** Other libraries that could be loaded. */
+  readonly peers: readonly Peer[];
   /** Collects what is left out. */
   skip(what: string, why: string): void;
 }

@@ -23,7 +23,7 @@ import {
 } from './ops.js';
 import { optimizerGroups } from './optimizer.js';
 import { attentionRivals, blockRivals } from './rivals.js';
-import { sinkhornCase, sinkhornRivals, type TransportSizes } from './sinkhorn.js';
+import { sinkhornCase, sinkhornRivals, transportCost, type TransportSizes } from './sinkhorn.js';
 import { viewGroups } from './views.js';
 
 /** Images of a step, largest first: both views of the tiny preset's batch, and what a GPU does well with at 224 pixels. */
@@ -135,11 +135,6 @@ function ladders(context: SuiteContext, stages: readonly Stage[]): Group[] {
     ...ladder(engine, sinkhornCase({ batch: 64, n: 12, iterations: 50 }, 'relation loss'), 'forward and backward', 'sinkhorn'),
   ];
 }
-
-const transportCost = ({ batch, n, iterations }: TransportSizes) => ({
-  flops: 24 * batch * n * n * iterations,
-  bytes: 4 * batch * (4 * n * n + 4 * n * iterations),
-});
 
 /** The given sizes without those that take too long. */
 function feasible(context: SuiteContext, sizes: readonly TransportSizes[]): TransportSizes[] {

@@ -1,4 +1,9 @@
 /** The suites' names, for the command line and the harness. */
-export const SUITES = ['quick', 'kernels', 'training', 'full'] as const;
+export const SUITES = ['quick', 'kernels', 'training', 'peers', 'full'] as const;
 
 export type SuiteName = (typeof SUITES)[number];
+
+/** True for suites that measure other libraries too. */
+export function hasPeers(suite: SuiteName): boolean {
+  return suite === 'peers' || suite === 'full';
+}

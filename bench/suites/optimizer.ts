@@ -6,12 +6,16 @@ import { input } from '../../src/verify/values.js';
 import * as reference from '../../test/reference/optimizer.js';
 import type { Group, Prepared } from '../harness/subject.js';
 
-const RATES = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05 };
+/** The numbers of the step that is timed. */
+export const RATES = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05 };
+/** Number of the step that is timed, from 1. */
+export const STEP = 3;
 const DECAY = 0.99;
 /** Values that repeat through an arena: all of it is compared, from a short reference. */
 const PERIOD = 4096;
 
-function arena(size: number, seed: number, offset = 0): Float32Array<ArrayBuffer> {
+/** Values of an arena: the same PERIOD of them over and over. */
+export function arena(size: number, seed: number, offset = 0): Float32Array<ArrayBuffer> {
   const { data } = input([PERIOD], seed, { offset, spread: offset === 0 ? 1 : 0.5 * offset });
   return Float32Array.from({ length: size }, (_, at) => data[at % PERIOD]);
 }
@@ -20,21 +24,28 @@ function expect(size: number, values: ArrayLike<number>): Expected {
   return { values: Float64Array.from({ length: size }, (_, at) => values[at % PERIOD]), tolerance: FORWARD_TOLERANCE };
 }
 
-function prepareAdamw(engine: Engine, size: number): Prepared {
+/** Parameters and moments after one float64 step from the arenas of seeds 71, 73 and 74 with gradients of seed 72. */
+export function expectedAdamw(size: number): Record<'parameters' | 'm' | 'v', Expected> {
+  const state = { p: Float64Array.from(arena(PERIOD, 71)), m: Float64Array.from(arena(PERIOD, 73)), v: Float64Array.from(arena(PERIOD, 74, 1)) };
+  reference.adamw(state, arena(PERIOD, 72), STEP, { ...RATES, rate: RATES.learningRate }, PERIOD);
+  return { parameters: expect(size, state.p), m: expect(size, state.m), v: expect(size, state.v) };
+}
+
+/** AdamW over an arena, with its check. */
+export function prepareAdamw(engine: Engine, size: number): Prepared {
   const [params, gradients, m, v] = [arena(size, 71), arena(size, 72), arena(size, 73), arena(size, 74, 1)].map((data) => engine.tensor(data, [size]));
-  const hyper = engine.tensor(adamwHyper(3, RATES), [8]);
+  const hyper = engine.tensor(adamwHyper(STEP, RATES), [8]);
   const scale = engine.tensor([1, 1], [2]);
   const step = engine.capture('adamw', () => adamw(engine, { params, gradients, m, v, hyper, decayEnd: size, scale }));
   return {
     step,
     against: 'one float64 step, every element',
     async check() {
-      const state = { p: Float64Array.from(arena(PERIOD, 71)), m: Float64Array.from(arena(PERIOD, 73)), v: Float64Array.from(arena(PERIOD, 74, 1)) };
-      reference.adamw(state, arena(PERIOD, 72), 3, { ...RATES, rate: RATES.learningRate }, PERIOD);
+      const expected = expectedAdamw(size);
       return [
-        { output: 'parameters', actual: await engine.read(params), expected: expect(size, state.p) },
-        { output: 'm', actual: await engine.read(m), expected: expect(size, state.m) },
-        { output: 'v', actual: await engine.read(v), expected: expect(size, state.v) },
+        { output: 'parameters', actual: await engine.read(params), expected: expected.parameters },
+        { output: 'm', actual: await engine.read(m), expected: expected.m },
+        { output: 'v', actual: await engine.read(v), expected: expected.v },
       ];
     },
   };

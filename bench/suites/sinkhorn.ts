@@ -14,7 +14,13 @@ export interface TransportSizes {
 }
 
 /** The presets' regularisation. */
-const EPSILON = 0.1;
+export const EPSILON = 0.1;
+
+/** Rough operations and bytes of a forward and backward pass. */
+export const transportCost = ({ batch, n, iterations }: TransportSizes): { flops: number; bytes: number } => ({
+  flops: 24 * batch * n * n * iterations,
+  bytes: 4 * batch * (4 * n * n + 4 * n * iterations),
+});
 
 /** Positive masses of sum 1 in every row. */
 function masses(problems: number, n: number, seed: number): Input {
