@@ -81,7 +81,7 @@ export function captureTrainingStep(
   model: SslModel,
   data: DeviceDataset,
   inputs: StepInputs,
-  { batch, groupSize }: { readonly batch: number; readonly groupSize: number },
+  { batch, groupSize, checkpointActivations = false }: { readonly batch: number; readonly groupSize: number; readonly checkpointActivations?: boolean },
   objective: ObjectiveConfig,
 ): CapturedStep<StepOutputs> {
   const { preset, online, target, layout, precision, lossScale } = model;
@@ -105,7 +105,7 @@ export function captureTrainingStep(
     let projected = wanted;
     engine.withTape((tape) => {
       const parameters = stepParameters(engine, online, precision);
-      projected = model.project(parameters, image, masks);
+      projected = model.project(parameters, image, masks, { checkpointActivations });
       const predicted = model.predict(parameters, projected);
       if (objective.global > 0) terms.push(globalTerm(engine, predicted.global, swapViews(engine, wanted.global), objective));
       if (predicted.regions && wanted.regions) {

@@ -12,6 +12,12 @@ import type { ParameterLookup } from '../parameters.js';
 import { patchSizeOf, usedStages, type BackboneConfig } from '../presets.js';
 import { blockName, mergeName } from './specs.js';
 
+/** How a forward pass is computed, besides what. */
+export interface ForwardOptions {
+  /** Keep only what goes into each block for the backward pass, which computes the rest again (see Engine.checkpoint). */
+  readonly checkpointActivations?: boolean;
+}
+
 /** A network's parameters under a name prefix, and what it computes with them. */
 export class Swin {
   constructor(
@@ -57,7 +63,7 @@ export class Swin {
    * @param image [B, H, W, 3], normalised; with patches, H and W are multiples of the patch size
    * @returns the normalised map [B, h, w, C] of every stage that is used, by stage
    */
-  forward(image: Tensor): ReadonlyMap<number, Tensor> {
+  forward(image: Tensor, { checkpointActivations = false }: ForwardOptions = {}): ReadonlyMap<number, Tensor> {
     const { depths, heads, windowSize } = this.config;
     const used = usedStages(this.config);
     const maps = new Map<number, Tensor>();
@@ -70,7 +76,9 @@ export class Swin {
       }
       for (let block = 0; block < depth; block++) {
         const shift = block % 2 === 1 ? Math.floor(windowSize / 2) : 0;
-        x = this.block(x, blockName(this.prefix, stage, block), heads[stage], shift);
+        const before = x;
+        const body = () => this.block(before, blockName(this.prefix, stage, block), heads[stage], shift);
+        x = checkpointActivations ? this.engine.checkpoint(body) : body();
       }
       if (used.includes(stage)) maps.set(stage, this.norm(x, `${this.prefix}norm.${stage}`));
     });
