@@ -10,16 +10,16 @@ export type ReadyCommand =
 export function makeReady(device: GPUDevice, command: Command, uniform: GPUBufferBinding | null): ReadyCommand {
   if (command.kind === 'clear') {
     const { storage, byteOffset, byteLength } = command.tensor;
-    return { kind: 'clear', buffer: storage.buffer as GPUBuffer, offset: byteOffset, byteLength };
+    return { kind: 'clear', buffer: storage.buffer as GPUBuffer, offset: storage.bufferOffset + byteOffset, byteLength };
   }
   if (command.kind === 'copy') {
     const { source, destination } = command;
     return {
       kind: 'copy',
       source: source.storage.buffer as GPUBuffer,
-      sourceOffset: source.byteOffset,
+      sourceOffset: source.storage.bufferOffset + source.byteOffset,
       destination: destination.storage.buffer as GPUBuffer,
-      destinationOffset: destination.byteOffset,
+      destinationOffset: destination.storage.bufferOffset + destination.byteOffset,
       byteLength: source.byteLength,
     };
   }

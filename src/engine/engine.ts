@@ -124,7 +124,7 @@ export class Engine {
     const { buffer } = tensor.storage;
     if (!buffer) throw new ShapeError(`The tensor ${formatShape(tensor.shape)} holds no memory that could be written.`);
     this.eager.flush();
-    this.device.queue.writeBuffer(buffer, tensor.byteOffset, bytesOf(tensor.dtype, data));
+    this.device.queue.writeBuffer(buffer, tensor.storage.bufferOffset + tensor.byteOffset, bytesOf(tensor.dtype, data));
   }
 
   /**
@@ -144,7 +144,7 @@ export class Engine {
     const pooled = this.stagings.get(byteLength)?.pop();
     const staging = pooled ?? this.device.createBuffer({ size: byteLength, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST, label: 'staging' });
     const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, tensor.byteOffset, staging, 0, byteLength);
+    encoder.copyBufferToBuffer(buffer, tensor.storage.bufferOffset + tensor.byteOffset, staging, 0, byteLength);
     this.device.queue.submit([encoder.finish()]);
     try {
       await staging.mapAsync(GPUMapMode.READ);
