@@ -6,7 +6,7 @@ import type { Engine, KernelCall, Tensor } from '../../src/engine/index.js';
 import { windowAttention } from '../../src/kernels/attention/index.js';
 import { augmentationParameters, augmentImages, augmentLandmarks } from '../../src/kernels/augment/index.js';
 import { conv2d } from '../../src/kernels/convolution/index.js';
-import { accumulate, add, affine, cast, filled, gelu, relu } from '../../src/kernels/elementwise/index.js';
+import { accumulate, add, affine, cast, filled, gelu, relu, stochasticResidual } from '../../src/kernels/elementwise/index.js';
 import { concatLast, gatherRows, meanPool, patchify, patchMerge, transpose01 } from '../../src/kernels/layout/index.js';
 import * as loss from '../../src/kernels/loss/index.js';
 import { launchProduct, linear, matmul, type MatmulOptions } from '../../src/kernels/matmul/index.js';
@@ -65,6 +65,7 @@ const elementwise: RaceCase[] = [
   op('affine', [[270]], (engine, x) => affine(engine, x, 1.5, 0.25)),
   op('gelu', [[270]], gelu),
   op('relu', [[270]], relu),
+  op('stochasticResidual', [[3, 7], [3, 7]], (engine, x, z) => stochasticResidual(engine, x, z, engine.tensor([0.1, 0.9, 0.3], [3]), 0.25)),
   op('cast there and back', [[270]], (engine, x) => cast(engine, cast(engine, x, 'f16'), 'f32')),
   op('gelu of an f16 linear layer', [[10, 4], [26, 4]], (engine, x, weight) => {
     const y = linear(engine, cast(engine, x, 'f16'), cast(engine, weight, 'f16'), null, { activation: 'gelu' });
