@@ -170,6 +170,7 @@ const normalization: RaceCase[] = [
   op('l2Normalize, floats', [[5, 37]], (engine, x) => l2Normalize(engine, x)),
   op('batchNorm', [[20, 6], [6], [6]], (engine, x, weight, bias) => batchNorm(engine, x, weight, bias, { running: engine.tensor([...Array(6).fill(0), ...Array(6).fill(1)] as number[], [2, 6]) })),
   op('batchNorm, vectors', [[20, 8], [8], [8]], (engine, x, weight, bias) => batchNorm(engine, x, weight, bias)),
+  op('batchNorm, ReLU', [[20, 8], [8], [8]], (engine, x, weight, bias) => batchNorm(engine, x, weight, bias, { activation: 'relu' })),
   op('batchNorm, evaluation', [[20, 6], [6], [6]], (engine, x, weight, bias) =>
     batchNorm(engine, x, weight, bias, { training: false, running: engine.tensor([...Array(6).fill(0.5), ...Array(6).fill(2)] as number[], [2, 6]) }),
   ),
