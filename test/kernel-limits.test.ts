@@ -92,7 +92,7 @@ test('every kernel keeps to the limits with the constants that modules set, in e
           return VARIANT_FAMILIES[family]?.variants[variant] ?? [];
         });
         for (const feature of features) {
-          assert.ok(granted.some((known) => known === feature || known === `shader-${feature}`), `${what} needs ${feature}, which none of ${variants.join(', ')} declares`);
+          assert.ok(granted.some((known) => known === feature || known === `shader-${feature}` || known === feature.replaceAll('_', '-')), `${what} needs ${feature}, which none of ${variants.join(', ')} declares`);
         }
       } else if (!seen.has(what) && !(larger && reflect(what, source).workgroupSize[0] > INVOCATIONS)) {
         seen.add(what);

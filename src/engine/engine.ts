@@ -28,6 +28,8 @@ export interface EngineOptions {
   readonly adapter: GPUAdapter;
   readonly shaderSources: ShaderSources;
   readonly tapeKernels: TapeKernels;
+  /** Asks for Dawn's experimental subgroup matrices, where the adapter offers them. */
+  readonly subgroupMatrix?: boolean;
   /** Variants to force from the start, by kernel family; see `Engine.force`. */
   readonly variants?: Readonly<Record<string, string>>;
   /** Measured winners to use before the families' rules; see `Engine.useTuned`. */
@@ -78,7 +80,7 @@ export class Engine {
 
   /** @throws {DeviceError} when the adapter gives no device. */
   static async create(options: EngineOptions): Promise<Engine> {
-    const { device, info } = await requestDevice(options.adapter);
+    const { device, info } = await requestDevice(options.adapter, options);
     return new Engine(device, info, options);
   }
 

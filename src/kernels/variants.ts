@@ -1,3 +1,5 @@
+import { SUBGROUP_MATRIX } from '../engine/index.js';
+
 /**
  * Every kernel family that comes in variants. Kernel modules ask `engine.choose(family, candidates, byRule)`; this
  * list says what there is to choose from, so that `zygo verify` can name variants that a device does not offer.
@@ -22,7 +24,7 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   /** The files of shaders/matmul. */
   matmul: { base: 'naive', variants: { naive: [], tile: [], workgroup: [], register: [], quad: ['subgroups'], blockSmall: [], block: [], blockWide: [] }, invocations: { blockWide: 256 } },
   /** The files of shaders/matmul for f16 operands, `matmul_f16_<variant>`. */
-  'matmul-f16': { base: 'tile', variants: { tile: [], register: [], blockSmall: [], block: [], blockWide: [], native: ['shader-f16'] }, invocations: { blockWide: 256 } },
+  'matmul-f16': { base: 'tile', variants: { tile: [], register: [], blockSmall: [], block: [], blockWide: [], native: ['shader-f16'], matrix: ['shader-f16', 'subgroups', SUBGROUP_MATRIX as GPUFeatureName] }, invocations: { blockWide: 256 } },
   /** Into how many parts long inner sums of matrix products are cut. */
   'matmul-splits': { base: 'few', variants: { few: [], many: [] } },
   /** One thread or one workgroup per image and side. */

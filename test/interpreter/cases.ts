@@ -213,6 +213,9 @@ const matrixProducts: RaceCase[] = [
     const [x, weight, bias, residual] = inputs.map((input, index) => (index === 2 ? input : cast(engine, input, 'f16')));
     return linear(engine, x, weight, bias, { activation: 'gelu', residual });
   }),
+  plain('matmul of f16, more terms than are staged at a time', (engine) =>
+    matmul(engine, cast(engine, upload(engine, [4, 36], 1), 'f16'), cast(engine, upload(engine, [36, 4], 2), 'f16')),
+  ),
   plain('matmul of f16, ragged, f32 result', (engine) =>
     matmul(engine, cast(engine, upload(engine, [5, 7], 1), 'f16'), cast(engine, upload(engine, [7, 7], 2), 'f16'), { output: 'f32' }),
   ),

@@ -22,6 +22,8 @@ export interface MatmulDevice {
   readonly subgroups: boolean;
   /** True when the device was opened with the feature `shader-f16`. */
   readonly f16?: boolean;
+  /** True when the device was opened with Dawn's experimental subgroup matrices, and has the workgroup memory for their kernel. */
+  readonly matrices?: boolean;
   /** Invocations that a workgroup may have. */
   readonly invocations?: number;
 }
@@ -61,6 +63,9 @@ const BLOCKS = {
   blockWide: { ROWS: 128, COLUMNS: 128, THREADS: 256 },
 } as const satisfies Record<BlockVariant, Readonly<Record<string, number>>>;
 
+/** Workgroup memory of matmul_f16_matrix.wgsl. */
+const MATRIX_BYTES = 26 * 1024;
+
 /** How a problem is launched. */
 export interface MatmulPlan {
   readonly shader: string;
@@ -81,6 +86,7 @@ export function matmulDevice(engine: Engine): MatmulDevice {
     software: engine.info.software,
     subgroups: features.has('subgroups'),
     f16: features.has('shader-f16'),
+    matrices: engine.info.subgroupMatrix !== undefined && features.has('shader-f16') && features.has('subgroups') && limits.maxComputeWorkgroupStorageSize >= MATRIX_BYTES,
     invocations: limits.maxComputeInvocationsPerWorkgroup,
   };
 }
@@ -167,6 +173,7 @@ function tiling(variant: MatmulVariant | HalfMatmulVariant, { n, k }: MatmulProb
   if (variant === 'tile') return { ...plain, rows: 32, columns: 32 };
   if (variant === 'workgroup') return { ...plain, rows: 64, columns: 64 };
   if (variant === 'native') return { ...plain, rows: BLOCKS.block.ROWS, columns: BLOCKS.block.COLUMNS, constants: BLOCKS.block };
+  if (variant === 'matrix') return { ...plain, rows: 64, columns: 64 };
   if (variant in BLOCKS) {
     const constants = BLOCKS[variant as BlockVariant];
     return { file: 'block', rows: constants.ROWS, columns: constants.COLUMNS, constants, rowsInX: false };

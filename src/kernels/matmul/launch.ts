@@ -128,6 +128,7 @@ export function launchProduct(engine: Engine, product: Product): void {
         RESIDUAL: Boolean(residual),
         ROW_SUMS: Boolean(rowSums),
         ...(half ? storedAs(variant, halfY) : {}),
+        ...(variant === 'matrix' ? engine.info.subgroupMatrix : {}),
       },
       tensors: { a, b, bias: bias ?? single, residual: residual ?? (halfY ? b : single), y: destination, preactivation: written },
       params: {
