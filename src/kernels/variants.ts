@@ -26,7 +26,7 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   /** The files of shaders/matmul for f16 operands, `matmul_f16_<variant>`. */
   'matmul-f16': { base: 'tile', variants: { tile: [], register: [], blockSmall: [], block: [], blockWide: [], native: ['shader-f16'], matrix: ['shader-f16', 'subgroups', SUBGROUP_MATRIX as GPUFeatureName] }, invocations: { blockWide: 256 } },
   /** Into how many parts long inner sums of matrix products are cut. */
-  'matmul-splits': { base: 'few', variants: { few: [], many: [] } },
+  'matmul-splits': { base: 'none', variants: { none: [], few: [], many: [] } },
   /** One thread or one workgroup per image and side. */
   'relation-marginals': { base: 'serial', variants: { serial: [], workgroup: [] } },
   /** Pixels per thread: 4 or 16. */

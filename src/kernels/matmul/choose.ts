@@ -52,9 +52,9 @@ export interface MatmulSplitting {
 
 /**
  * Enough workgroups to keep the device busy, each with an inner sum long enough to pay for its output: few for the
- * 16 queues that SwiftShader deals workgroups to, many for a GPU's compute units.
+ * 16 queues that SwiftShader deals workgroups to, many for a GPU's compute units; none to compare with.
  */
-const SPLITTINGS = { few: { workgroups: 64, shortest: 128 }, many: { workgroups: 256, shortest: 256 } } as const satisfies Record<string, MatmulSplitting>;
+const SPLITTINGS = { none: { workgroups: 1, shortest: Infinity }, few: { workgroups: 64, shortest: 128 }, many: { workgroups: 256, shortest: 256 } } as const satisfies Record<string, MatmulSplitting>;
 
 /** Constants of matmul_block.wgsl. */
 const BLOCKS = {
@@ -109,7 +109,7 @@ export function blockCandidates({ invocations = 128 }: MatmulDevice): BlockVaria
 
 /** How an engine's device splits the inner sums of a problem (see `matmulKey`); the plan is `planMatmul`'s. */
 export function matmulSplitting(engine: Engine, problem = ''): MatmulSplitting {
-  return SPLITTINGS[engine.choose('matmul-splits', ['few', 'many'], engine.info.software ? 'few' : 'many', problem)];
+  return SPLITTINGS[engine.choose('matmul-splits', ['none', 'few', 'many'], engine.info.software ? 'few' : 'many', problem)];
 }
 
 /**
