@@ -54,6 +54,18 @@ test('a small run gives checked rows, and a file that names Chrome, its switches
   assert.match(stdout, /\n1\/2 layerNorm .*, forward\n/);
 });
 
+test('other libraries run in Chrome too: each row is right, and its library is named with its version', async () => {
+  const { status, stderr } = bench('--suite', 'peers', '--filter', 'layerNorm [4096, 32]', '--seconds', '0.3', '--samples', '3', '--flush-mib', '0', '--json', 'peers.json');
+  assert.equal(status, 0, stderr);
+  const { rows, peers } = parseResult(await readFile(join(folder, 'peers.json'), 'utf8'), 'peers.json');
+  assert.deepEqual(rows.map(({ implementation }) => implementation).sort(), ['jax-js', 'onnxruntime-web', 'tfjs', 'zygo']);
+  for (const { check, firstRun, id } of rows) {
+    assert.ok(check && check.error !== null && check.error > 0 && check.error <= check.tolerance, `${id}: error ${check?.error}`);
+    assert.ok(firstRun !== null && firstRun > 0, id);
+  }
+  for (const { name, version, note } of peers) assert.match(version ?? note, /^\d+\.\d+\.\d+$/, name);
+});
+
 test('a filter that fits nothing ends with 2 and one sentence, as in Node', () => {
   const { status, stderr } = bench('--filter', 'no such kernel');
   assert.equal(status, 2, stderr);

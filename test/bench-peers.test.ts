@@ -18,6 +18,7 @@ import { JAX_VERSION } from '../bench/peers/versions.js';
 import { shaderSources } from '../bench/shaders.generated.js';
 import { adamwRace } from '../bench/suites/peer-adamw.js';
 import { racesOf } from '../bench/suites/peer-contestants.js';
+import { inferenceRace } from '../bench/suites/peer-inference.js';
 import { stepRace } from '../bench/suites/peer-step.js';
 import { attentionPeer, layerNormPeer, linearPeer, productPeer, sinkhornPeer, softmaxPeer } from '../bench/suites/peers.js';
 
@@ -32,7 +33,7 @@ before(async () => {
   engine = await openEngine(own.adapter, shaderSources);
   provideNavigator(others.gpu);
   const loaded = await loadPeers(PEER_NAMES);
-  assert.deepEqual(loaded.missing, []);
+  assert.deepEqual(loaded.missing, [{ name: 'onnxruntime-web', reason: 'it could not be loaded: its WebGPU backend is for browsers: --chrome measures it' }]);
   peers = loaded.peers;
 });
 
@@ -82,6 +83,11 @@ test('AdamW: jax-js agrees with the float64 reference, tfjs says that it has non
 test("a training step: every library's loss and gradients agree with float64 and with Zygo", () => {
   const network = { patchSize: 2, embedDim: 8, depths: [1, 1], numHeads: [1, 2], windowSize: 2, numClasses: 3, mlpRatio: 2 };
   return expectRight(stepRace({ network, imageSize: 16, batch: 2 }, peers));
+});
+
+test("inference: every library's scores agree with float64", () => {
+  const network = { patchSize: 2, embedDim: 8, depths: [1, 2], numHeads: [1, 2], windowSize: 2, numClasses: 3, mlpRatio: 2 };
+  return expectRight(inferenceRace({ network, imageSize: 16, batch: 4 }, peers));
 });
 
 /** Bytes of a device's buffers that are alive, from now on. */
@@ -178,6 +184,7 @@ test('a library that cannot be loaded, or was not asked for, is named with the r
   assert.deepEqual(missing, [
     { name: 'jax-js', reason: 'not asked for' },
     { name: 'tfjs', reason: 'it could not be loaded: no such module' },
+    { name: 'onnxruntime-web', reason: 'not asked for' },
   ]);
 });
 

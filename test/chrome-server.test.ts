@@ -98,6 +98,22 @@ test('nothing outside the app and the mesh is served', async () => {
   assert.equal((await ask('/train/', 'POST')).status, 405);
 });
 
+test('a file of a library is served from where it lies, with what its scripts need, and nothing beside it', async () => {
+  const library = join(parent, 'library');
+  await mkdir(library);
+  await Promise.all([writeFile(join(library, 'code.wasm'), 'wasm'), writeFile(join(library, 'other.wasm'), 'other')]);
+  const own = await startAppServer({ folder, port: 0, files: { '/library/code.wasm': join(library, 'code.wasm') }, scriptSources: ["'wasm-unsafe-eval'"] });
+  try {
+    const found = await fetch(`${own.url}library/code.wasm`);
+    assert.equal(await found.text(), 'wasm');
+    assert.equal(found.headers.get('content-type'), 'application/wasm');
+    assert.match(found.headers.get('content-security-policy') ?? '', /; script-src 'self' 'wasm-unsafe-eval'; /);
+    assert.equal((await fetch(`${own.url}library/other.wasm`)).status, 404);
+  } finally {
+    await own.close();
+  }
+});
+
 test('the browser reads the face mesh from the server', async () => {
   const mesh = await loadCanonicalMesh(new URL('/mesh/', server.url));
   assert.equal(mesh.positions.length, MESH_VERTEX_COUNT * 3);

@@ -1,13 +1,25 @@
 /** The page that runs the benchmark in Chrome, bundled and served on this machine. */
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { startAppServer } from '../../src/platform/node/app-server.js';
+import { WASM_PATH } from '../peers/ort/wasm-path.js';
 
 /** bench/browser of the checkout, seen from dist/bench/node. */
 const SOURCE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'bench', 'browser');
+
+/** The WebAssembly of onnxruntime-web as it lies in node_modules; none where the package is not installed. */
+function wasmFiles(): Record<string, string> {
+  try {
+    const main = createRequire(import.meta.url).resolve('onnxruntime-web');
+    return { [`/${WASM_PATH}`]: join(dirname(main), basename(WASM_PATH)) };
+  } catch {
+    return {};
+  }
+}
 
 export interface ServedPage {
   readonly url: string;
@@ -31,7 +43,7 @@ export async function serveBenchPage(): Promise<ServedPage> {
       logLevel: 'warning',
     });
     await copyFile(join(SOURCE, 'index.html'), join(folder, 'index.html'));
-    const server = await startAppServer({ folder, port: 0 });
+    const server = await startAppServer({ folder, port: 0, files: wasmFiles(), scriptSources: ["'wasm-unsafe-eval'"] });
     return {
       url: `${server.url}index.html`,
       async close() {

@@ -5,6 +5,7 @@ import type { MissingPeer, Peer, PeerSet } from './peer.js';
 /** Each library is loaded when it is wanted. */
 export const LOADERS: Readonly<Record<PeerName, () => Promise<Peer>>> = {
   'jax-js': async () => (await import('./jax/jax-peer.js')).loadJax(),
+  'onnxruntime-web': async () => (await import('./ort/ort-peer.js')).loadOrt(),
   tfjs: async () => (await import('./tfjs/tfjs-peer.js')).loadTfjs(),
 };
 

@@ -1,4 +1,4 @@
 /** The libraries that Zygo is measured beside, for the command line and the harness. */
-export const PEER_NAMES = ['jax-js', 'tfjs'] as const;
+export const PEER_NAMES = ['jax-js', 'tfjs', 'onnxruntime-web'] as const;
 
 export type PeerName = (typeof PEER_NAMES)[number];

@@ -65,7 +65,12 @@ export interface StepTask {
   readonly settings: AdamSettings;
 }
 
-export type PeerTask = OpTask | AdamwTask | StepTask;
+/** Class scores of the same network, forward only. */
+export interface InferenceTask extends Pick<StepTask, 'network' | 'image' | 'parameters'> {
+  readonly kind: 'inference';
+}
+
+export type PeerTask = OpTask | AdamwTask | StepTask | InferenceTask;
 
 /** Work whose inputs lie on the device. */
 export interface PeerRun {
@@ -78,6 +83,7 @@ export interface PeerRun {
   finish(): Promise<void>;
   /**
    * Reads the outputs of the last repeat by name. Ops: "y" and "d/d <input>". adamw: "parameters", "m", "v".
+   * inference: "y" [B, numClasses].
    * Training step: "loss" (of the parameters before the step) and "m" (the first moments of all parameters, in order).
    */
   read(): Promise<Record<string, ArrayLike<number>>>;

@@ -10,11 +10,10 @@ import { blocksOf } from './swin-plan.js';
 export type Values = Readonly<Record<string, Float64Array>>;
 
 /**
- * Mean over all scores of the binary cross-entropy with logits.
+ * Class scores [images, classes], flat.
  * @param image [images, size, size, 3], flat
- * @param targets [images, classes] of 0 and 1, flat
  */
-export function classifierLoss(network: ClassifierConfig, parameters: Values, image: Float64Array, targets: ArrayLike<number>, images: number, size: number): number {
+export function classifierScores(network: ClassifierConfig, parameters: Values, image: Float64Array, images: number, size: number): Float64Array {
   const norm = (x: Float64Array, name: string): Float64Array => layerNorm(x, parameters[`${name}.weight`], parameters[`${name}.bias`]);
   const linear = (x: Float64Array, inputs: number, name: string, residual: Float64Array | null = null, gelu = false): Float64Array => {
     const weight = parameters[`${name}.weight`];
@@ -36,6 +35,14 @@ export function classifierLoss(network: ClassifierConfig, parameters: Values, im
     x = linear(hidden, mlpRatio * channels, `${name}.mlp.3`, mixed);
   }
   const feature = layout.meanPool(norm(x, 'norm'), images, x.length / images / channels, channels);
-  const scores = linear(feature, channels, 'head');
-  return bceWithLogits(scores, targets, new Float64Array(network.numClasses).fill(1));
+  return linear(feature, channels, 'head');
+}
+
+/**
+ * Mean over all scores of the binary cross-entropy with logits.
+ * @param image [images, size, size, 3], flat
+ * @param targets [images, classes] of 0 and 1, flat
+ */
+export function classifierLoss(network: ClassifierConfig, parameters: Values, image: Float64Array, targets: ArrayLike<number>, images: number, size: number): number {
+  return bceWithLogits(classifierScores(network, parameters, image, images, size), targets, new Float64Array(network.numClasses).fill(1));
 }

@@ -26,7 +26,7 @@ const NETWORK: ClassifierConfig = { patchSize: 4, embedDim: 32, depths: [2, 2], 
 const IMAGE_SIZE = 64;
 const BATCHES = [16, 4];
 /** Images that differ; a batch repeats them, so that its loss and gradients are theirs. */
-const DISTINCT = 2;
+export const DISTINCT = 2;
 /** So small that thousands of repeats change nothing that could overflow. No decay: tfjs has Adam without it. */
 const SETTINGS: AdamSettings = { learningRate: 1e-7, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 /** As in the suite of training steps: a whole step may take longer than a kernel, and reaches more of the peak. */
@@ -171,13 +171,22 @@ export function stepRace(sizes: StepSizes, peers: readonly Peer[]): Race {
   };
 }
 
-/** The step at the largest batch that this device runs in time. */
-export function stepRaces(context: SuiteContext): Race[] {
+/**
+ * The network at the largest batch that this device runs in time; null when there is none.
+ * @param passes forward passes that the work is as long as
+ */
+export function fittingSizes(context: SuiteContext, what: string, passes: number): StepSizes | null {
   const wide = { ...context, flopsLimit: context.flopsLimit * ALLOWANCE };
   const perImage = NETWORK.depths.reduce((sum, depth, stage) => {
     const [side, channels] = [IMAGE_SIZE / NETWORK.patchSize / 2 ** stage, NETWORK.embedDim * 2 ** stage];
     return sum + depth * 24 * side * side * channels ** 2;
   }, 0);
-  const batch = largestThatFits(wide, 'Peers: training step, images', BATCHES, (images) => ({ flops: 3 * images * perImage, bytes: 0 }));
-  return batch === null ? [] : [stepRace({ network: NETWORK, imageSize: IMAGE_SIZE, batch }, context.peers)];
+  const batch = largestThatFits(wide, what, BATCHES, (images) => ({ flops: passes * images * perImage, bytes: 0 }));
+  return batch === null ? null : { network: NETWORK, imageSize: IMAGE_SIZE, batch };
+}
+
+/** The training step of it. */
+export function stepRaces(context: SuiteContext): Race[] {
+  const sizes = fittingSizes(context, 'Peers: training step, images', 3);
+  return sizes === null ? [] : [stepRace(sizes, context.peers)];
 }

@@ -6,6 +6,7 @@ import type { Race } from '../harness/race.js';
 import { blockCost, largestThatFits, stagesOf, type Stage, type SuiteContext } from './context.js';
 import { attentionCase, layerNormCase, linearCase, productCase, softmaxCase } from './ops.js';
 import { adamwRace } from './peer-adamw.js';
+import { inferenceRaces } from './peer-inference.js';
 import { racesOf, type PeerCase } from './peer-contestants.js';
 import { stepRaces } from './peer-step.js';
 import { sinkhornCase, transportCost, EPSILON } from './sinkhorn.js';
@@ -93,6 +94,7 @@ export function peerSuite(context: SuiteContext): Race[] {
     ...stageOps.flatMap((own) => racesOf(own, peers)),
     ...transports.flatMap((batch) => racesOf(sinkhornPeer(batch, 12, 50), peers)),
     adamwRace(layOut(sslSpecs(PRESETS.tiny)).size, PRESETS.tiny.name, peers),
+    ...inferenceRaces(context),
     ...stepRaces(context),
   ];
 }

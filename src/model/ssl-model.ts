@@ -1,7 +1,6 @@
 /** The self-supervised model: an online network, its running average as target, and what training keeps beside them. */
 import type { Engine, Tensor } from '../engine/index.js';
 import { initialLossScale } from '../kernels/optimizer/index.js';
-import type { ForwardOptions } from './backbone/swin.js';
 import { Encoder } from './encoder.js';
 import { head, headSpecs } from './heads.js';
 import { layOut, makeParameters, type ArenaLayout, type ParameterLookup, type Parameters, type ParameterSpec } from './parameters.js';
@@ -60,9 +59,9 @@ export class SslModel {
   }
 
   /** Projections of a network. */
-  project(parameters: ParameterLookup, image: Tensor, masks: readonly Tensor[] | null, options: ForwardOptions = {}): NetworkOutput {
+  project(parameters: ParameterLookup, image: Tensor, masks: readonly Tensor[] | null): NetworkOutput {
     const { engine, preset } = this;
-    const { global, regions } = new Encoder(engine, parameters, preset.backbone).forward(image, masks, options);
+    const { global, regions } = new Encoder(engine, parameters, preset.backbone).forward(image, masks);
     return {
       global: head(engine, parameters, 'global.projector', global),
       regions: regions && head(engine, parameters, 'region.projector', regions),

@@ -4,10 +4,8 @@ import type { Engine } from '../engine/index.js';
 import { feasibleGroupSize } from '../model/batch-order.js';
 import { uploadDataset } from '../model/device-dataset.js';
 import { globalOnlyObjective } from '../model/experiment.js';
-import { captureFeatures, FEATURE_BATCH } from '../model/features.js';
 import type { Preset } from '../model/presets.js';
 import { SslModel } from '../model/ssl-model.js';
-import { trainSupervised } from '../model/supervised.js';
 import { captureTrainingStep, type StepInputs } from '../model/training-step.js';
 
 /** Black faces of one person: enough where only shapes matter. */
@@ -26,11 +24,10 @@ function blankFaces(count: number, { faceSize, regions }: Preset): FaceDataset {
 }
 
 /**
- * Captures what a run of a preset does, for `traceProblems` or `tuneStep`: the self-supervised step, that of the
- * global-only baseline, the extraction of features, and the supervised step.
+ * Captures a preset's self-supervised step and that of its global-only baseline, for `traceProblems` or `tuneStep`.
  * @param batch faces per step
  */
-export async function capturePresetSteps(engine: Engine, preset: Preset, batch: number): Promise<void> {
+export function capturePresetSteps(engine: Engine, preset: Preset, batch: number): void {
   const faces = blankFaces(Math.max(batch, preset.groupSize), preset);
   const groupSize = feasibleGroupSize(faces.identities, batch, preset.groupSize);
   const data = uploadDataset(engine, faces, preset.regions);
@@ -44,7 +41,4 @@ export async function capturePresetSteps(engine: Engine, preset: Preset, batch: 
   for (const objective of [preset.objective, globalOnlyObjective(preset.objective)]) {
     captureTrainingStep(engine, model, data, inputs, { batch, groupSize }, objective).destroy();
   }
-  captureFeatures(engine, preset, model.online, data, engine.zeros([FEATURE_BATCH], 'u32')).destroy();
-  // No step is run: the supervised step is captured, and given back at once.
-  await trainSupervised(engine, { preset, data: faces, batch, steps: 0, seed: 1 });
 }

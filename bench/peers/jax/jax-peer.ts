@@ -1,11 +1,11 @@
 /** jax-js (`@jax-js/jax`): every task is one function under `jit`, gradients come from `vjp` and `valueAndGrad`. */
 import { defaultDevice, getWebGPUDevice, init, jit, numpy as np, vjp } from '@jax-js/jax';
-import { PeerGap, type AdamwTask, type OpTask, type Peer, type PeerRun, type PeerTask } from '../peer.js';
+import { PeerGap, type AdamwTask, type InferenceTask, type OpTask, type Peer, type PeerRun, type PeerTask } from '../peer.js';
 import { JAX_VERSION } from '../versions.js';
 import { adam } from './adam.js';
 import { disposeAll, finish, launch, readAll, shared, uploadAll } from './arrays.js';
 import { JAX_OPS, type Arrays } from './ops.js';
-import { prepareStep } from './swin.js';
+import { inference, prepareStep } from './swin.js';
 
 /** A compiled function of arrays that stay on the device. */
 function repeat(arguments_: readonly Arrays[], compiled: { (...given: Arrays[]): Arrays; dispose(): void }): PeerRun {
@@ -43,6 +43,11 @@ function prepareOp(task: OpTask): PeerRun {
   return repeat([inputs, constants, { gradient: np.array(dy) }], compiled);
 }
 
+function prepareInference(task: InferenceTask): PeerRun {
+  const { given, scores } = inference(task);
+  return repeat(given, jit(scores));
+}
+
 function prepareAdamw({ params, gradients, m, v, step, settings }: AdamwTask): PeerRun {
   const given = { parameter: np.array(params), m: np.array(m), v: np.array(v) };
   const compiled = jit((state: Arrays, { gradient, at }: Arrays): Arrays => {
@@ -67,6 +72,7 @@ export async function loadJax(): Promise<Peer> {
     device: getWebGPUDevice(),
     async prepare(task: PeerTask) {
       if (task.kind === 'op') return prepareOp(task);
+      if (task.kind === 'inference') return prepareInference(task);
       return task.kind === 'adamw' ? prepareAdamw(task) : prepareStep(task);
     },
     // The library has no way to give its device back; it goes with the process or the page.

@@ -1,6 +1,6 @@
-/** The Swin classifier of src/model/classifier and its training step in jax-js. */
+/** The Swin classifier of src/model/classifier in jax-js: its class scores, and its training step. */
 import { jit, nn, numpy as np, tree, valueAndGrad, type Array as JaxArray } from '@jax-js/jax';
-import type { PeerRun, StepTask } from '../peer.js';
+import type { InferenceTask, PeerRun, StepTask } from '../peer.js';
 import { blocksOf, type Block } from '../swin-plan.js';
 import { adam } from './adam.js';
 import { affine, layerNorm, windowAttention, windowConstants, type Arrays } from './ops.js';
@@ -33,7 +33,7 @@ function merge(x: JaxArray): JaxArray {
 }
 
 /** Class scores. Owns the image; parameters are read through `read`. */
-function classify(image: JaxArray, read: Read, { network }: StepTask, blocks: readonly Block[], constants: readonly Arrays[]): JaxArray {
+function classify(image: JaxArray, read: Read, { network }: InferenceTask | StepTask, blocks: readonly Block[], constants: readonly Arrays[]): JaxArray {
   const [batch, size] = image.shape;
   const [patch, across] = [network.patchSize, size / network.patchSize];
   const patches = image.reshape([batch, across, patch, across, patch, 3]).transpose([0, 1, 3, 2, 4, 5]).reshape([batch, across, across, patch * patch * 3]);
@@ -43,6 +43,15 @@ function classify(image: JaxArray, read: Read, { network }: StepTask, blocks: re
     x = swinBlock(x, read, block, constants[at]);
   });
   return linear(norm(x, read, 'norm').mean([1, 2]), read, 'head');
+}
+
+/** The class scores as a function of the image, the parameters and each block's constants, with these. */
+export function inference(task: InferenceTask): { readonly given: readonly Arrays[]; readonly scores: (...given: Arrays[]) => Arrays } {
+  const blocks = blocksOf(task.network, task.image.shape[1]);
+  return {
+    given: [{ image: upload(task.image) }, uploadAll(task.parameters), ...blocks.map((block) => windowConstants(block))],
+    scores: ({ image }, parameters, ...constants) => ({ y: classify(image, (name) => parameters[name], task, blocks, constants) }),
+  };
 }
 
 type State = { parameters: Arrays; m: Arrays; v: Arrays; step: JaxArray };

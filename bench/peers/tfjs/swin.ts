@@ -1,5 +1,5 @@
-/** The Swin classifier of src/model/classifier and its training step in TensorFlow.js, by its own Adam optimiser. */
-import type { PeerRun, StepTask } from '../peer.js';
+/** The Swin classifier of src/model/classifier in TensorFlow.js: its class scores, and its training step by its own Adam optimiser. */
+import type { InferenceTask, PeerRun, StepTask } from '../peer.js';
 import { blocksOf, type Block } from '../swin-plan.js';
 import { tf, type WebGPUBackend } from './library.js';
 import { affine, gelu, layerNorm, windowAttention, windowConstants, type Tensors } from './ops.js';
@@ -32,7 +32,7 @@ function merge(x: Tensor): Tensor {
 }
 
 /** Class scores. */
-function classify(image: Tensor, p: Tensors, { network }: StepTask, blocks: readonly Block[], constants: readonly Tensors[]): Tensor {
+function classify(image: Tensor, p: Tensors, { network }: InferenceTask | StepTask, blocks: readonly Block[], constants: readonly Tensors[]): Tensor {
   const [batch, size] = image.shape;
   const [patch, across] = [network.patchSize, size / network.patchSize];
   const cut = tf.transpose(tf.reshape(image, [batch, across, patch, across, 3 * patch]), [0, 1, 3, 2, 4]);
@@ -42,6 +42,29 @@ function classify(image: Tensor, p: Tensors, { network }: StepTask, blocks: read
     x = swinBlock(x, p, block, constants[at]);
   });
   return linear(tf.mean(norm(x, p, 'norm'), [1, 2]), p, 'head');
+}
+
+/** The class scores of the task's images. */
+export function prepareInference(backend: WebGPUBackend, task: InferenceTask): PeerRun {
+  const blocks = blocksOf(task.network, task.image.shape[1]);
+  const constants = blocks.map((block) => windowConstants(block));
+  const onDevice = ({ data, shape }: InferenceTask['image']): Tensor => tf.tensor(data, [...shape]);
+  const image = onDevice(task.image);
+  const parameters = Object.fromEntries(Object.entries(task.parameters).map(([name, given]) => [name, onDevice(given)]));
+  let scores: Tensor | null = null;
+  return {
+    run() {
+      const next = tf.tidy(() => classify(image, parameters, task, blocks, constants));
+      scores?.dispose();
+      scores = next;
+    },
+    finish: () => finishOn(backend),
+    read: async () => ({ y: scores ? await scores.data() : [] }),
+    destroy() {
+      tf.dispose([image, parameters, constants]);
+      scores?.dispose();
+    },
+  };
 }
 
 /** Variables need names of their own in the whole process. */

@@ -3,7 +3,7 @@ import { PeerGap, type OpTask, type Peer, type PeerRun, type PeerTask } from '..
 import { tf, WebGPUBackend } from './library.js';
 import { TF_OPS, type Tensors } from './ops.js';
 import { finishOn } from './queue.js';
-import { prepareStep } from './swin.js';
+import { prepareInference, prepareStep } from './swin.js';
 
 function prepareOp(backend: WebGPUBackend, task: OpTask): PeerRun {
   const { constants, forward } = TF_OPS[task.op](task);
@@ -56,7 +56,7 @@ export async function loadTfjs(): Promise<Peer> {
     async prepare(task: PeerTask) {
       if (task.kind === 'op') return prepareOp(backend, task);
       if (task.kind === 'adamw') throw new PeerGap('its Adam has no weight decay');
-      return prepareStep(backend, task);
+      return task.kind === 'inference' ? prepareInference(backend, task) : prepareStep(backend, task);
     },
     // Removing the backend destroys the device while buffers of variables may be alive; it goes with the process or the page.
     destroy() {},

@@ -24,17 +24,27 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.data': 'application/octet-stream',
 };
 
-const HEADERS: Readonly<Record<string, string>> = {
+/** Nothing is loaded from, or sent to, another place than this server. (The charts set inline styles.) */
+const policy = (scriptSources: readonly string[]): string =>
+  [
+    "default-src 'self'",
+    ...(scriptSources.length > 0 ? [['script-src', "'self'", ...scriptSources].join(' ')] : []),
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ].join('; ');
+
+const headersWith = (scriptSources: readonly string[]): Readonly<Record<string, string>> => ({
   // Cross-origin isolation: fine-grained timers and SharedArrayBuffer.
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
-  // Nothing is loaded from, or sent to, another place than this server. (The charts set inline styles.)
-  'Content-Security-Policy': "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'",
+  'Content-Security-Policy': policy(scriptSources),
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Cache-Control': 'no-cache',
-};
+});
 
 /** What the server hands out. */
 export interface AppServerOptions {
@@ -42,6 +52,18 @@ export interface AppServerOptions {
   readonly folder: string;
   /** First port to try; 0 lets the system choose. */
   readonly port: number;
+  /** Files outside the folder, by the path that they are asked for with, such as "/library/code.wasm". */
+  readonly files?: Readonly<Record<string, string>>;
+  /** What scripts may come from, or do, besides the app's own files, such as 'wasm-unsafe-eval' in quotes. */
+  readonly scriptSources?: readonly string[];
+}
+
+/** What an answer follows from. */
+interface Served {
+  readonly folder: string;
+  readonly meshFolder: string;
+  readonly files: ReadonlyMap<string, string>;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** A running server. */
@@ -53,7 +75,7 @@ export interface AppServer {
 }
 
 /** The file behind a request path, or null when the path is malformed or leads out of the folders. */
-function fileOf(path: string, appFolder: string, meshFolder: string): string | null {
+function fileOf(path: string, { folder, meshFolder, files }: Served): string | null {
   let decoded: string;
   try {
     decoded = decodeURIComponent(path);
@@ -61,19 +83,21 @@ function fileOf(path: string, appFolder: string, meshFolder: string): string | n
     return null;
   }
   if (/[\0\\]/.test(decoded)) return null;
+  const known = files.get(decoded);
+  if (known !== undefined) return known;
   const parts = decoded.split('/').slice(1);
   if (parts.some((part) => part.startsWith('.'))) return null;
   if (parts[0] === 'mesh') {
     const file = parts.slice(1).join('/');
     return Object.values<string>(MESH_PACKAGE_FILES).includes(file) ? join(meshFolder, file) : null;
   }
-  const file = join(appFolder, ...parts, decoded.endsWith('/') ? 'index.html' : '');
-  return file.startsWith(appFolder + sep) ? file : null;
+  const file = join(folder, ...parts, decoded.endsWith('/') ? 'index.html' : '');
+  return file.startsWith(folder + sep) ? file : null;
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, appFolder: string, meshFolder: string): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, served: Served): Promise<void> {
   const end = (status: number, text: string, headers: Record<string, string> = {}) =>
-    response.writeHead(status, { ...HEADERS, 'Content-Type': 'text/plain; charset=utf-8', ...headers }).end(`${text}\n`);
+    response.writeHead(status, { ...served.headers, 'Content-Type': 'text/plain; charset=utf-8', ...headers }).end(`${text}\n`);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     end(405, 'Only GET and HEAD are answered here.', { Allow: 'GET, HEAD' });
     return;
@@ -83,14 +107,14 @@ async function answer(request: IncomingMessage, response: ServerResponse, appFol
     end(302, 'The app starts at /train/.', { Location: '/train/' });
     return;
   }
-  const file = fileOf(path, appFolder, meshFolder);
+  const file = fileOf(path, served);
   const found = file === null ? null : await stat(file).catch(() => null);
   if (file === null || !found?.isFile()) {
     end(404, `There is no ${path} here.`);
     return;
   }
   response.writeHead(200, {
-    ...HEADERS,
+    ...served.headers,
     'Content-Type': CONTENT_TYPES[extname(file)] ?? 'application/octet-stream',
     'Content-Length': String(found.size),
   });
@@ -120,10 +144,11 @@ function listen(server: Server, port: number): Promise<number> {
  * Serves the app on 127.0.0.1, on the wanted port or the next free one.
  * @throws {InputError} when the port cannot be used, or it and those after it are taken
  */
-export async function startAppServer({ folder, port }: AppServerOptions): Promise<AppServer> {
+export async function startAppServer({ folder, port, files = {}, scriptSources = [] }: AppServerOptions): Promise<AppServer> {
   const meshFolder = dirname(createRequire(import.meta.url).resolve(`@mediapipe/face_mesh/${MESH_PACKAGE_FILES.data}`));
+  const served: Served = { folder, meshFolder, files: new Map(Object.entries(files)), headers: headersWith(scriptSources) };
   const server = createServer((request, response) => {
-    answer(request, response, folder, meshFolder).catch(() => response.destroy());
+    answer(request, response, served).catch(() => response.destroy());
   });
   const last = port === 0 ? 0 : Math.min(port + PORT_TRIES, 65535);
   for (let attempt = port; ; attempt++) {
