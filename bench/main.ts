@@ -101,6 +101,7 @@ function makeCommand(): Command {
     .option('--run-limit <seconds>', 'what may take longer in one run is scaled down or left out, in words', numberAbove('--run-limit', 0.01), 2)
     .option('--peers <names>', `libraries to measure beside Zygo in the suites peers and full: ${PEER_NAMES.join(',')}, or none`, peerNames, [...PEER_NAMES])
     .option('--without-robustness', "leave Dawn's bounds checks out of the kernels", false)
+    .option('--subgroup-matrix', "let kernels use Dawn's experimental subgroup matrices, where the adapter has them (Node only)", false)
     .option('--chrome', 'run in headless Chrome: CHROME_PATH, an installed one, Playwright\'s, or the bundled one', false)
     .option('--chrome-switch <switch>', 'one more switch for Chrome, such as --enable-webgpu-developer-features; may be repeated', chromeSwitch, [])
     .addOption(adapterOption())

@@ -50,10 +50,12 @@ const OTHER_ORDER: readonly (readonly [shader: string, from: string, to: string]
 ];
 
 test('one sum in another order changes the bits', async () => {
-  const usual = await runOn({}, STEPS);
+  // One scalar, such as the gradient's norm, may round to the same bits for a few steps in either order.
+  const more = { until: 8 };
+  const usual = await runOn({}, more);
   for (const [shader, from, to] of OTHER_ORDER) {
     assert.ok(shaderSources[shader].includes(from), `${shader} must hold "${from}"`);
-    const other = await runOn({ [shader]: shaderSources[shader].replaceAll(from, to) }, STEPS);
+    const other = await runOn({ [shader]: shaderSources[shader].replaceAll(from, to) }, more);
     assert.notEqual(differences(usual, other).length, 0, `${shader} with another order must be noticed`);
   }
 });

@@ -1,9 +1,11 @@
 /** f16 storage: conversions bit by bit, products of f16 operands and linear layers against float64. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { halfBits, halfValues, roundToHalf, ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
+import { halfBits, halfValues, roundToHalf, ShapeError, SUBGROUP_MATRIX, type Engine, type Tensor } from '../src/engine/index.js';
 import { cast, castInto } from '../src/kernels/elementwise/index.js';
 import { halfMatmulCandidates, linear, matmul, matmulDevice, type HalfMatmulVariant } from '../src/kernels/matmul/index.js';
+import { openEngine } from '../src/kernels/open-engine.js';
+import { findNodeGpu } from '../src/platform/node/gpu.js';
 import { expectClose, randomValues, relativeError, withEngine } from './helpers.js';
 import { linearReference, matmulReference } from './reference/matmul.js';
 
@@ -71,7 +73,7 @@ test('gradients pass through cast in f32 and in f16', () =>
 
 test('every variant multiplies f16 operands of all sizes and transposes', () =>
   withEngine(async (engine) => {
-    for (const [m, n, k] of [[1, 2, 1], [3, 6, 5], [17, 66, 33], [64, 40, 36], [132, 52, 72]]) {
+    for (const [m, n, k] of [[1, 2, 1], [3, 6, 5], [17, 66, 33], [64, 40, 36], [140, 132, 52]]) {
       for (const [transposeA, transposeB] of TRANSPOSES) {
         const a = halves(engine, transposeA ? [k, m] : [m, k], 5);
         const b = halves(engine, transposeB ? [n, k] : [k, n], 6);
@@ -89,6 +91,30 @@ test('every variant multiplies f16 operands of all sizes and transposes', () =>
       }
     }
   }));
+
+test('subgroup matrices multiply where they were asked for and the adapter has them, and are no candidate elsewhere', async () => {
+  const { adapter } = await findNodeGpu({ subgroupMatrix: true });
+  const engine = await openEngine(adapter, {}, { subgroupMatrix: true });
+  try {
+    const offered = engine.device.features.has(SUBGROUP_MATRIX as GPUFeatureName);
+    for (const [m, n, k] of [[64, 40, 36], [140, 132, 52]]) {
+      for (const [transposeA, transposeB] of TRANSPOSES) {
+        const problem = { m, n, k, problems: 1, transposeA, transposeB, rowSums: false, half: true };
+        assert.equal(halfMatmulCandidates(matmulDevice(engine), problem).includes('matrix'), offered);
+        if (!offered) continue;
+        const a = halves(engine, transposeA ? [k, m] : [m, k], 5);
+        const b = halves(engine, transposeB ? [n, k] : [k, n], 6);
+        const expected = matmulReference(a.data, b.data, { m, n, k, transposeA, transposeB });
+        for (const [output, tolerance] of OUTPUTS) {
+          const y = matmul(engine, a.tensor, b.tensor, { transposeA, transposeB, variant: 'matrix', output });
+          await expectClose(engine, y, expected, tolerance, `matrix ${m}x${n}x${k} ${transposeA} ${transposeB} ${output}`);
+        }
+      }
+    }
+  } finally {
+    engine.destroy();
+  }
+});
 
 test('f32 results of f16 operands take odd sizes', () =>
   withEngine(async (engine) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
-import { chooseMatmul, fitsVectors, linear, matmul, matmulDevice, matmulSplitting, planMatmul, type MatmulProblem, type MatmulVariant } from '../src/kernels/matmul/index.js';
+import { chooseMatmul, fitsVectors, linear, matmul, matmulCandidates, matmulDevice, matmulSplitting, planMatmul, type MatmulProblem, type MatmulVariant } from '../src/kernels/matmul/index.js';
 import { checkGradients } from './gradient-check.js';
 import { expectClose, randomValues, relativeError, withEngine } from './helpers.js';
 import { erf, linearReference, matmulReference, type MatmulCase } from './reference/matmul.js';
@@ -13,6 +13,7 @@ const SHAPES: readonly (readonly [m: number, n: number, k: number])[] = [
   [17, 65, 33],
   [64, 40, 36],
   [130, 50, 70],
+  [140, 132, 52],
 ];
 const TRANSPOSES: readonly (readonly [a: boolean, b: boolean])[] = [
   [false, false],
@@ -35,11 +36,7 @@ function inputsOf(sizes: MatmulCase): { shape: number[]; data: Float32Array<Arra
 }
 
 /** The variants that take a problem on this device. */
-function variantsFor(engine: Engine, problem: MatmulProblem): MatmulVariant[] {
-  const variants: MatmulVariant[] = ['naive', 'tile', 'workgroup'];
-  if (fitsVectors(problem)) variants.push('register', ...(matmulDevice(engine).subgroups ? (['quad'] as const) : []));
-  return variants;
-}
+const variantsFor = (engine: Engine, problem: MatmulProblem): MatmulVariant[] => matmulCandidates(matmulDevice(engine), problem);
 
 test('every matmul variant agrees with float64 for all sizes and transposes', () =>
   withEngine(async (engine) => {
@@ -212,6 +209,12 @@ test('the choice falls on variants that can run', () => {
   assert.equal(chooseMatmul({ software: true, subgroups: false }, even), 'register');
   assert.equal(chooseMatmul({ software: false, subgroups: true }, ragged), 'workgroup');
   assert.equal(chooseMatmul({ software: false, subgroups: false }, { ...even, n: 8 }), 'tile');
+  const gpu = { software: false, subgroups: true, invocations: 1024 };
+  assert.equal(chooseMatmul(gpu, { ...even, m: 4096, n: 4096 }), 'blockWide');
+  assert.equal(chooseMatmul({ ...gpu, invocations: 128 }, { ...even, m: 4096, n: 4096 }), 'block');
+  assert.equal(chooseMatmul(gpu, { ...even, m: 100352, n: 96 }), 'blockWide');
+  assert.equal(chooseMatmul(gpu, { ...even, m: 256, n: 256 }), 'blockSmall');
+  assert.equal(matmulCandidates({ ...gpu, invocations: 128 }, even).includes('blockWide'), false);
   // Neither operand is contiguous along k: any k will do.
   assert.equal(fitsVectors({ ...even, m: 32, k: 9, transposeA: true, transposeB: false }), true);
   assert.equal(fitsVectors({ ...even, m: 33, k: 9, transposeA: true, transposeB: false }), false);

@@ -66,9 +66,14 @@ test('every entry point is typed: what fits compiles, what does not is an error'
      import { linear, openEngine } from 'zygo/kernels';
      import { PRESETS, presetNamed, SelfSupervisedTrainer, type FaceDataset, type StepMetrics } from 'zygo/model';
      import { findNodeGpu, readFaceFolder } from 'zygo/node';
+     import { choicesOf, lookupOf, tuneStep, type TuningRecord } from 'zygo/tuning';
      export async function go(folder: string): Promise<StepMetrics[]> {
        const { adapter } = await findNodeGpu();
        const engine: Engine = await openEngine(adapter);
+       const { records } = await tuneStep((tuned) => linear(tuned, tuned.zeros([2, 3]), tuned.zeros([4, 3]), null), { open: () => openEngine(adapter), sources: {} });
+       const first: TuningRecord | undefined = records[0];
+       const choices = choicesOf(first ? [first] : []);
+       engine.useTuned(choices && lookupOf(choices));
        const y: Tensor = linear(engine, engine.zeros([2, 3]), engine.zeros([4, 3]), null);
        if (y.shape.length !== 2) throw new InputError('no matrix');
        const data: FaceDataset = await readFaceFolder(folder, { imageSize: presetNamed('tiny').faceSize });
@@ -79,6 +84,8 @@ test('every entry point is typed: what fits compiles, what does not is an error'
      }
      // @ts-expect-error a number is no engine
      linear(1, 2, 3, null);
+     // @ts-expect-error a record is no list of records
+     choicesOf({} as TuningRecord);
      // @ts-expect-error the batch is missing
      SelfSupervisedTrainer.create({} as Engine, { preset: PRESETS.tiny, data: {} as FaceDataset, steps: 2, seed: 1 });
      // @ts-expect-error there is no such adapter
@@ -100,7 +107,7 @@ test('engine, kernels and model can be bundled for a browser, and the Node entry
       format: 'esm',
       logLevel: 'silent',
     });
-  const { outputFiles } = await bundle(`export * from 'zygo/engine'; export * from 'zygo/kernels'; export { PRESETS } from 'zygo/model';`);
+  const { outputFiles } = await bundle(`export * from 'zygo/engine'; export * from 'zygo/kernels'; export { tuneStep } from 'zygo/tuning'; export { PRESETS } from 'zygo/model';`);
   assert.doesNotMatch(outputFiles[0].text, /from ["']node:|require\(/);
   await assert.rejects(bundle(`export * from 'zygo/node';`), /zygo\/node/);
 });

@@ -13,6 +13,7 @@ import {
   decide,
   gainOf,
   hashOfShaders,
+  summaryOf,
   lookupOf,
   measure,
   type CandidateTime,
@@ -123,6 +124,17 @@ test('a record holds as long as its kernels are the same', async () => {
   assert.equal((await currentRecords(set, { ...SOURCES, 'y/other': 'changed' })).length, 1);
   assert.equal((await currentRecords(set, { ...SOURCES, 'x/two': 'fn two() { }' })).length, 0, 'a changed kernel');
   assert.equal((await currentRecords(set, { 'x/one': SOURCES['x/one'] })).length, 0, 'a kernel that is gone');
+  const names = Object.keys(SOURCES);
+  assert.notEqual(await hashOfShaders(names, SOURCES, 'other code'), await hashOfShaders(names, SOURCES), 'other launches');
+});
+
+test('a summary names the choices that beat their rule, the largest gain first', async () => {
+  const gained = async (problem: string, nanoseconds: number) => ({ ...(await recordOf(problem, 'two')), candidates: [timed('one', 100, 1), timed('two', nanoseconds, 1)] });
+  const summary = summaryOf([await recordOf('n1', 'one'), await gained('n12', 50), await gained('n123', 25)]) ?? assert.fail();
+  assert.equal(summary.choices, 3);
+  assert.equal(summary.date, '2026-01-04T00:00:00.000Z');
+  assert.deepEqual(summary.gains.map(({ problem, gain }) => [problem, gain]), [['n123', 4], ['n12', 2]]);
+  assert.equal(summaryOf([]), null);
 });
 
 test('winners are looked up by family and problem', async () => {

@@ -14,7 +14,7 @@ import { storedChoices } from './tuned.js';
 /** Dawn crashes the process when its GPU object is collected as garbage while a device is in use. */
 const opened: NodeGpu[] = [];
 
-/** Dawn for Node takes one list for each of these names; a second one would replace the first. */
+/** The toggles that a benchmark wants; what findNodeGpu adds is told apart by the features. */
 function flagsFor(software: boolean, robustness: boolean): string[] {
   // As src/platform/node/gpu.ts asks for the bundled software adapter: clearing workgroup memory is dear there.
   const enabled = [...(software ? ['disable_workgroup_init'] : []), ...(robustness ? [] : ['disable_robustness'])];
@@ -24,22 +24,23 @@ function flagsFor(software: boolean, robustness: boolean): string[] {
 /**
  * Finds the adapter.
  * @param robustness false leaves Dawn's bounds checks out of the kernels
+ * @param subgroupMatrix true asks for Dawn's experimental subgroup matrices, where the adapter has them
  * @throws {CommandFailure} when there is no adapter
  */
-export async function openNodeHost(adapter: 'auto' | 'software', robustness: boolean): Promise<BenchHost> {
+export async function openNodeHost(adapter: 'auto' | 'software', robustness: boolean, subgroupMatrix = false): Promise<BenchHost> {
   try {
     const found = await findNodeGpu({ adapter });
     opened.push(found);
     const dawnFlags = flagsFor(found.software, robustness);
     const place: RunPlace = {
       async open() {
-        const again = await findNodeGpu({ adapter, dawnFlags });
+        const again = await findNodeGpu({ adapter, dawnFlags, subgroupMatrix });
         opened.push(again);
-        return openEngine(again.adapter, shaderSources);
+        return openEngine(again.adapter, shaderSources, { subgroupMatrix });
       },
       stored: storedChoices,
       async loadPeers(names) {
-        const again = await findNodeGpu({ adapter, dawnFlags });
+        const again = await findNodeGpu({ adapter, dawnFlags, subgroupMatrix });
         opened.push(again);
         provideNavigator(again.gpu);
         return loadPeers(names);

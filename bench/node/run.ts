@@ -30,6 +30,7 @@ export interface BenchCommandOptions {
   readonly runLimit: number;
   readonly peers: readonly PeerName[];
   readonly withoutRobustness: boolean;
+  readonly subgroupMatrix: boolean;
   readonly chrome: boolean;
   readonly chromeSwitch: readonly string[];
   readonly adapter: 'auto' | 'software';
@@ -40,8 +41,8 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** The host that is asked for; loaded when it is wanted. */
-async function openHost({ chrome, chromeSwitch, adapter, withoutRobustness }: BenchCommandOptions): Promise<BenchHost> {
-  if (!chrome) return (await import('./node-host.js')).openNodeHost(adapter, !withoutRobustness);
+async function openHost({ chrome, chromeSwitch, adapter, withoutRobustness, subgroupMatrix }: BenchCommandOptions): Promise<BenchHost> {
+  if (!chrome) return (await import('./node-host.js')).openNodeHost(adapter, !withoutRobustness, subgroupMatrix);
   return (await import('./chrome-host.js')).openChromeHost({ adapter, robustness: !withoutRobustness, switches: chromeSwitch });
 }
 

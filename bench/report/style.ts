@@ -6,6 +6,7 @@ export const BENCH_STYLE = `
 table.left th, table.left td { text-align: left; white-space: normal; vertical-align: top; }
 .good { color: var(--series-3); font-weight: 600; } .bad { color: var(--series-2); font-weight: 600; }
 .pairs { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(430px, 100%), 1fr)); gap: 16px; }
+.scroll + .pairs { margin-top: 20px; }
 .pairs .card { margin: 0; padding: 16px 18px 14px; display: flex; flex-direction: column; }
 .pairs h3 { font-size: 14px; line-height: 1.35; font-weight: 600; overflow-wrap: anywhere; }
 .pairs figcaption { margin-top: auto; padding-top: 10px; font-size: 13px; line-height: 1.45; }

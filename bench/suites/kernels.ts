@@ -17,7 +17,9 @@ import {
   linearCase,
   meanPoolCase,
   patchMergeCase,
+  halfProductCase,
   productCase,
+  weightGradientCase,
   regionPoolCase,
   softmaxCase,
 } from './ops.js';
@@ -117,6 +119,7 @@ function ladders(context: SuiteContext, stages: readonly Stage[]): Group[] {
   const squares = SQUARES.filter((size) => largestThatFits(context, `matmul ${size}³`, [size], (n) => ({ flops: 2 * n ** 3, bytes: 12 * n * n })) !== null);
   return [
     ...squares.flatMap((size) => ladder(engine, productCase(size, size, size), 'forward', 'matmul')),
+    ...squares.flatMap((size) => ladder(engine, halfProductCase(size), 'forward', 'matmul-f16')),
     ...stages.flatMap((stage) => {
       const batch = batchOf(context, stage);
       if (batch === null) return [];
@@ -125,6 +128,7 @@ function ladders(context: SuiteContext, stages: readonly Stage[]): Group[] {
       const attention = attentionCase(model, { batch, ...stage });
       return [
         ...ladder(engine, linearCase(model, tokens, channels, hidden, { activation: 'gelu', residual: false }), 'forward', 'matmul'),
+        ...ladder(engine, weightGradientCase(model, tokens, channels, 3 * channels), 'forward', 'matmul-splits'),
         ...ladder(engine, attention, 'forward', 'attention-forward'),
         ...ladder(engine, attention, 'backward', 'attention-backward'),
         ...ladder(engine, layerNormCase(model, tokens, channels), 'forward', 'rows'),

@@ -1,13 +1,13 @@
 /** The ops that are timed, each at a size that is given. */
-import type { Tensor } from '../../src/engine/index.js';
+import { roundToHalf, type Tensor } from '../../src/engine/index.js';
 import { windowAttention } from '../../src/kernels/attention/index.js';
 import { conv2d } from '../../src/kernels/convolution/index.js';
-import { add, gelu } from '../../src/kernels/elementwise/index.js';
+import { add, cast, gelu } from '../../src/kernels/elementwise/index.js';
 import { meanPool, patchMerge } from '../../src/kernels/layout/index.js';
 import { linear, matmul } from '../../src/kernels/matmul/index.js';
 import { l2Normalize, layerNorm, softmax } from '../../src/kernels/normalization/index.js';
 import { regionPool } from '../../src/kernels/pooling/index.js';
-import { input } from '../../src/verify/values.js';
+import { input, type Input } from '../../src/verify/values.js';
 import { windowAttentionReference } from '../../test/reference/attention.js';
 import { convolutionReference } from '../../test/reference/convolution.js';
 import * as elementwise from '../../test/reference/elementwise.js';
@@ -15,7 +15,7 @@ import * as layout from '../../test/reference/layout.js';
 import * as normalization from '../../test/reference/normalization.js';
 import { regionPoolReference } from '../../test/reference/pooling.js';
 import { byDifferences, repeated, repeatedInput, type OpCase } from './case.js';
-import { sampledLinear, sampledProduct } from './sampled.js';
+import { sampledLinear, sampledProduct, sampledTransposed } from './sampled.js';
 
 const WHOLE = 'float64 reference of every output; gradients by central differences of it';
 const SAMPLED = 'float64 sums at sampled places';
@@ -35,6 +35,33 @@ export function productCase(m: number, n: number, k: number, model = 'square'): 
     inputs: () => ({ a: input([m, k], 11), b: input([k, n], 12) }),
     forward: (engine, { a, b }) => matmul(engine, a, b),
     expected: sampledProduct(m, n, k),
+    against: SAMPLED,
+  };
+}
+
+/** y = a b of f16 operands, summed in f32; the conversion of both is timed with it. */
+export function halfProductCase(size: number): OpCase {
+  const half = (seed: number): Input => {
+    const { shape, data } = input([size, size], seed);
+    return { shape, data: roundToHalf(data) };
+  };
+  return {
+    ...productCase(size, size, size),
+    op: 'matmul f16',
+    inputs: () => ({ a: half(11), b: half(12) }),
+    forward: (engine, { a, b }) => matmul(engine, cast(engine, a, 'f16'), cast(engine, b, 'f16'), { output: 'f32' }),
+  };
+}
+
+/** The gradient of a linear layer's weight, dyᵀ x: a long sum over tokens under a small result. */
+export function weightGradientCase(model: string, tokens: number, inputs: number, outputs: number): OpCase {
+  return {
+    op: 'weight gradient',
+    shape: `[${tokens}, ${outputs}]ᵀ x [${tokens}, ${inputs}]`,
+    model,
+    inputs: () => ({ dy: input([tokens, outputs], 11), x: input([tokens, inputs], 12) }),
+    forward: (engine, { dy, x }) => matmul(engine, dy, x, { transposeA: true }),
+    expected: sampledTransposed(outputs, inputs, tokens),
     against: SAMPLED,
   };
 }

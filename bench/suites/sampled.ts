@@ -37,6 +37,13 @@ export function sampledProduct(m: number, n: number, k: number): OpCase['expecte
   });
 }
 
+/** Of y = aᵀ b alone, a [k, m] named dy, b [k, n] named x. */
+export function sampledTransposed(m: number, n: number, k: number): OpCase['expected'] {
+  return ({ inputs: { dy: a, x: b } }) => ({
+    y: sampled(m * n, PLACES, FORWARD_TOLERANCE, (p) => sum(k, (at) => a[at * m + Math.floor(p / n)] * b[at * n + (p % n)])),
+  });
+}
+
 /** Φ(x) + x φ(x), the derivative of GELU. */
 function geluSlope(x: number): number {
   return 0.5 * (1 + erf(x / Math.SQRT2)) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);

@@ -1,7 +1,8 @@
 // Gradient of layer normalisation with respect to its input. With n = (x - mean) rstd and g = dy weight:
 //   dx = rstd (g - sum(g) / C - n sum(g n) / C)
+// With ADDS, before + dx: the gradient that x got from its other uses is added on the way.
 //
-// x, dy, dx: [rows, columns]; weight: [columns]; statistics: [rows, 2] = mean, rstd of the forward pass.
+// x, dy, before, dx: [rows, columns]; before is not touched without ADDS; weight: [columns]; statistics: [rows, 2] = mean, rstd of the forward pass.
 //
 // Dispatch: LANES neighbouring threads share a row and 64 / LANES rows share a workgroup; workgroups spill from x
 // into y. On a GPU LANES is 8 to 32, so that a row is read in coalesced pieces; each lane keeps a partial sum and
@@ -11,6 +12,7 @@ const LANES: u32 = 16u;
 // A row is counted in elements of WIDTH floats: f32, or vec4<f32> with WIDTH 4 where the columns are a multiple of 4.
 alias element = f32;
 const WIDTH: f32 = 1.0;
+const ADDS: bool = false;
 
 struct Params { rows: u32, columns: u32 }
 
@@ -18,8 +20,9 @@ struct Params { rows: u32, columns: u32 }
 @group(0) @binding(1) var<storage, read> weight: array<element>;
 @group(0) @binding(2) var<storage, read> statistics: array<f32>;
 @group(0) @binding(3) var<storage, read> dy: array<element>;
-@group(0) @binding(4) var<storage, read_write> dx: array<element>;
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read> before: array<element>;
+@group(0) @binding(5) var<storage, read_write> dx: array<element>;
+@group(0) @binding(6) var<uniform> params: Params;
 
 var<workgroup> sums: array<f32, 64>;
 var<workgroup> products: array<f32, 64>;
@@ -63,6 +66,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let slope = product * rstd * rstd / count;
 
   for (var c = lane; c < end; c += LANES) {
-    dx[base + c] = rstd * (dy[base + c] * weight[c] - shift - (x[base + c] - mean) * slope);
+    var own = rstd * (dy[base + c] * weight[c] - shift - (x[base + c] - mean) * slope);
+    if (ADDS) {
+      own += before[base + c];
+    }
+    dx[base + c] = own;
   }
 }

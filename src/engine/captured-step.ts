@@ -8,7 +8,7 @@ import type { Command } from './commands.js';
 import { encode, makeReady, type ReadyCommand } from './encode.js';
 import { DeviceError } from './errors.js';
 import { planMemory, type MemoryPlan } from './memory-plan.js';
-import { tensorsOf, type Recorder } from './recorder.js';
+import { tensorsOf, writtenBy, type Recorder } from './recorder.js';
 import { profileCommands, type ProfileEntry } from './profile.js';
 import { cutSubmissions, type SubmissionLimits } from './submissions.js';
 import type { Storage } from './tensor.js';
@@ -48,14 +48,35 @@ export class CapturedStep<Outputs> {
       }
     });
     this.lifetimesOf = [...first.keys()];
+    const apart = this.storagesApart();
     this.plan = planMemory(
-      this.lifetimesOf.map((storage) => ({
+      this.lifetimesOf.map((storage, index) => ({
+        apart: apart[index],
         byteLength: storage.byteLength,
         first: first.get(storage) as number,
         // What the caller gets back must outlive the step, so nothing may come after it in its slot,
         last: outputStorages.has(storage) ? this.commands.length : (last.get(storage) as number),
       })),
     );
+  }
+
+  /** For each storage of the plan, those that meet it in a command that writes one of the two. */
+  private storagesApart(): Set<number>[] {
+    const placeOf = new Map(this.lifetimesOf.map((storage, index) => [storage, index]));
+    const apart = this.lifetimesOf.map(() => new Set<number>());
+    for (const command of this.commands) {
+      const met = tensorsOf(command).flatMap(({ storage }) => placeOf.get(storage) ?? []);
+      for (const { storage } of writtenBy(command)) {
+        const written = placeOf.get(storage);
+        if (written === undefined) continue;
+        for (const other of met) {
+          if (other === written) continue;
+          apart[written].add(other);
+          apart[other].add(written);
+        }
+      }
+    }
+    return apart;
   }
 
   /** Number of kernel launches of one replay. */
@@ -89,6 +110,7 @@ export class CapturedStep<Outputs> {
     }
     this.lifetimesOf.forEach((storage, index) => {
       storage.buffer = this.slots[this.plan.assignment[index]];
+      storage.bufferOffset = this.plan.offsets[index];
     });
     this.makeCommandsReady();
     return this;

@@ -28,6 +28,8 @@ export interface EngineOptions {
   readonly adapter: GPUAdapter;
   readonly shaderSources: ShaderSources;
   readonly tapeKernels: TapeKernels;
+  /** Asks for Dawn's experimental subgroup matrices, where the adapter offers them. */
+  readonly subgroupMatrix?: boolean;
   /** Variants to force from the start, by kernel family; see `Engine.force`. */
   readonly variants?: Readonly<Record<string, string>>;
   /** Measured winners to use before the families' rules; see `Engine.useTuned`. */
@@ -78,7 +80,7 @@ export class Engine {
 
   /** @throws {DeviceError} when the adapter gives no device. */
   static async create(options: EngineOptions): Promise<Engine> {
-    const { device, info } = await requestDevice(options.adapter);
+    const { device, info } = await requestDevice(options.adapter, options);
     return new Engine(device, info, options);
   }
 
@@ -124,7 +126,7 @@ export class Engine {
     const { buffer } = tensor.storage;
     if (!buffer) throw new ShapeError(`The tensor ${formatShape(tensor.shape)} holds no memory that could be written.`);
     this.eager.flush();
-    this.device.queue.writeBuffer(buffer, tensor.byteOffset, bytesOf(tensor.dtype, data));
+    this.device.queue.writeBuffer(buffer, tensor.storage.bufferOffset + tensor.byteOffset, bytesOf(tensor.dtype, data));
   }
 
   /**
@@ -144,7 +146,7 @@ export class Engine {
     const pooled = this.stagings.get(byteLength)?.pop();
     const staging = pooled ?? this.device.createBuffer({ size: byteLength, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST, label: 'staging' });
     const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, tensor.byteOffset, staging, 0, byteLength);
+    encoder.copyBufferToBuffer(buffer, tensor.storage.bufferOffset + tensor.byteOffset, staging, 0, byteLength);
     this.device.queue.submit([encoder.finish()]);
     try {
       await staging.mapAsync(GPUMapMode.READ);

@@ -3,7 +3,7 @@ export { formatBytes, type MemoryCounters } from './buffers.js';
 export { CapturedStep } from './captured-step.js';
 export type { ProfileEntry } from './profile.js';
 export type { DispatchCommand, KernelCall, Workgroups } from './commands.js';
-export { adapterName, isSoftwareAdapter, type AdapterDescription } from './device.js';
+export { adapterName, isSoftwareAdapter, SUBGROUP_MATRIX, type AdapterDescription, type SubgroupMatrixSize } from './device.js';
 export { bytesPerElement, type DType, type TypedArray } from './dtype.js';
 export { Engine, type EngineOptions, type TapeKernels } from './engine.js';
 export { DeviceError, InputError, KernelError, ShapeError, ZygoError } from './errors.js';

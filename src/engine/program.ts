@@ -114,7 +114,11 @@ export class Program {
       }
       if (!writable) continue;
       for (const other of storages) {
-        if (other.name !== name && tensors[other.name]?.storage === tensor.storage) {
+        const { [other.name]: second } = tensors;
+        if (other.name === name || second?.storage !== tensor.storage) continue;
+        // Two parts of one buffer may both be written, as those of an arena are; reading one beside it may not be.
+        const overlap = second.byteOffset < tensor.byteOffset + tensor.byteLength && tensor.byteOffset < second.byteOffset + second.byteLength;
+        if (!other.writable || overlap) {
           throw new KernelError(this.name, `bindings ${name} and ${other.name} share one storage, and ${name} is written.`);
         }
       }
@@ -129,7 +133,7 @@ export class Program {
         throw new KernelError(this.name, `binding ${name} was given a tensor of a captured step that holds no memory outside it.`);
       }
       // Whole 16-byte units, so that array<vec4<f32>> views see their last element.
-      return { binding, resource: { buffer: storage.buffer, offset: byteOffset, size: Math.ceil(byteLength / 16) * 16 } };
+      return { binding, resource: { buffer: storage.buffer, offset: storage.bufferOffset + byteOffset, size: Math.ceil(byteLength / 16) * 16 } };
     });
     if (this.reflection.uniform && uniform) entries.push({ binding: this.reflection.uniform.binding, resource: uniform });
     return entries;

@@ -23,3 +23,11 @@ export function tensorsOf(command: Command): Tensor[] {
   if (command.kind === 'dispatch') return Object.values(command.call.tensors);
   return command.kind === 'clear' ? [command.tensor] : [command.source, command.destination];
 }
+
+/** The tensors that a command may write. */
+export function writtenBy(command: Command): Tensor[] {
+  if (command.kind === 'clear') return [command.tensor];
+  if (command.kind === 'copy') return [command.destination];
+  const { program, call } = command;
+  return program.reflection.storages.flatMap(({ name, writable }) => (writable ? [call.tensors[name]] : []));
+}

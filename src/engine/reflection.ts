@@ -61,7 +61,8 @@ function elementType(kernel: string, name: string, typeName: string): DType {
 export function reflect(kernel: string, source: string): Reflection {
   let program: WgslReflect;
   try {
-    program = new WgslReflect(source);
+    // wgsl_reflect does not know subgroup matrices; no binding is one.
+    program = new WgslReflect(source.replace(/\bsubgroup_matrix_\w+<[^>]*>/g, 'u32').replace(/\bsubgroupMatrixLoad<\w+>/g, 'subgroupMatrixLoad'));
   } catch (error) {
     throw new KernelError(kernel, `the WGSL source does not parse: ${String(error instanceof Error ? error.message : error)}`);
   }

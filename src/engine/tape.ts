@@ -16,6 +16,11 @@ export interface BackwardContext {
    * @param dtype of a new tensor: the input's by default; the gradient of an f16 input may be kept in f32
    */
   target(inputIndex: number, dtype?: DType): Tensor;
+  /**
+   * dL/d input as far as the input's other uses have contributed to it, or null. It is the op's from then on: what the op
+   * writes into its target must have it added.
+   */
+  takeSum(inputIndex: number): Tensor | null;
   /** Hands over an existing tensor as dL/d input, for example the incoming gradient itself. */
   set(inputIndex: number, gradient: Tensor): void;
 }
@@ -129,6 +134,14 @@ export class Tape {
         const target = free ? (input.gradient as Tensor) : this.actions.empty(input.shape, dtype, `gradient of ${node.name}`);
         targets.set(index, target);
         return target;
+      },
+      takeSum: (index) => {
+        const input = node.inputs[index];
+        // A parameter's sum lies in its own buffer, and a second place of the same tensor would add to it once more.
+        const sum = input.gradient || node.inputs.indexOf(input) !== node.inputs.lastIndexOf(input) ? undefined : this.gradients.get(input);
+        if (sum?.dtype !== 'f32') return null;
+        this.gradients.delete(input);
+        return sum;
       },
       set: (index, gradient) => {
         targets.set(index, gradient);

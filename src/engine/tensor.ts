@@ -10,6 +10,8 @@ export const STORAGE_ALIGNMENT = 256;
  */
 export class Storage {
   buffer: GPUBuffer | null = null;
+  /** Where in the buffer the storage begins, in bytes, a multiple of 256: a memory plan puts several storages into one buffer. */
+  bufferOffset = 0;
   /** True once the memory was given back; using it afterwards is an error. */
   freed = false;
 

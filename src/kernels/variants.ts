@@ -1,3 +1,5 @@
+import { SUBGROUP_MATRIX } from '../engine/index.js';
+
 /**
  * Every kernel family that comes in variants. Kernel modules ask `engine.choose(family, candidates, byRule)`; this
  * list says what there is to choose from, so that `zygo verify` can name variants that a device does not offer.
@@ -7,6 +9,8 @@ export interface VariantFamily {
   readonly base: string;
   /** Every variant, with the optional features of WebGPU that it needs. */
   readonly variants: Readonly<Record<string, readonly GPUFeatureName[]>>;
+  /** Invocations per workgroup of variants that need more than the 128 that every device has. */
+  readonly invocations?: Readonly<Record<string, number>>;
 }
 
 /** Families by the name that is given to `engine.choose`. */
@@ -18,11 +22,11 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   /** Into how many shares sums over rows are cut. */
   'column-shares': { base: 'few', variants: { few: [], many: [] } },
   /** The files of shaders/matmul. */
-  matmul: { base: 'naive', variants: { naive: [], tile: [], workgroup: [], register: [], quad: ['subgroups'] } },
+  matmul: { base: 'naive', variants: { naive: [], tile: [], workgroup: [], register: [], quad: ['subgroups'], blockSmall: [], block: [], blockWide: [] }, invocations: { blockWide: 256 } },
   /** The files of shaders/matmul for f16 operands, `matmul_f16_<variant>`. */
-  'matmul-f16': { base: 'tile', variants: { tile: [], register: [] } },
+  'matmul-f16': { base: 'tile', variants: { tile: [], register: [], blockSmall: [], block: [], blockWide: [], native: ['shader-f16'], matrix: ['shader-f16', 'subgroups', SUBGROUP_MATRIX as GPUFeatureName] }, invocations: { blockWide: 256 } },
   /** Into how many parts long inner sums of matrix products are cut. */
-  'matmul-splits': { base: 'few', variants: { few: [], many: [] } },
+  'matmul-splits': { base: 'none', variants: { none: [], few: [], many: [] } },
   /** One thread or one workgroup per image and side. */
   'relation-marginals': { base: 'serial', variants: { serial: [], workgroup: [] } },
   /** Pixels per thread: 4 or 16. */

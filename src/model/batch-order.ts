@@ -67,6 +67,17 @@ export class BatchOrder {
     });
   }
 
+  /**
+   * The share of a step's batch that one of `count` micro-batches has: some of its people with all their frames, in the
+   * order of a batch of its own.
+   * @param count divides the batch's people
+   */
+  microBatch(step: number, index: number, count: number): Uint32Array<ArrayBuffer> {
+    const whole = this.indices(step);
+    const people = this.people / count;
+    return Uint32Array.from({ length: this.batch / count }, (_, place) => whole[Math.floor(place / people) * this.people + index * people + (place % people)]);
+  }
+
   private useEpoch(epoch: number): void {
     if (epoch === this.epoch) return;
     this.epoch = epoch;

@@ -3,7 +3,7 @@ import type { Engine, Tensor } from '../engine/index.js';
 import { concatLast, meanPool } from '../kernels/layout/index.js';
 import { regionPool } from '../kernels/pooling/index.js';
 import { backboneSpecs } from './backbone/specs.js';
-import { Swin } from './backbone/swin.js';
+import { Swin, type ForwardOptions } from './backbone/swin.js';
 import type { ParameterLookup, ParameterSpec } from './parameters.js';
 import type { BackboneConfig } from './presets.js';
 
@@ -38,9 +38,9 @@ export class Encoder {
    * @param image [N, S, S, 3]
    * @param masks AU attention maps [N, R, h, w], one tensor per pooled stage, or null for the global feature only
    */
-  forward(image: Tensor, masks: readonly Tensor[] | null): Features {
+  forward(image: Tensor, masks: readonly Tensor[] | null, options: ForwardOptions = {}): Features {
     const { engine, config } = this;
-    const maps = this.backbone.forward(image);
+    const maps = this.backbone.forward(image, options);
     const mapOf = (stage: number) => maps.get(stage) as Tensor;
     const regions = masks && joined(engine, config.poolStages.map((stage, index) => regionPool(engine, mapOf(stage), masks[index]).pooled));
     const last = mapOf(config.depths.length - 1);

@@ -22,6 +22,9 @@ export interface ExperimentOptions {
   readonly seed: number;
   /** Of every training in it; 'f32' by default. */
   readonly precision?: Precision;
+  /** Of every training in it; see TrainerOptions. */
+  readonly accumulate?: number;
+  readonly checkpointActivations?: boolean;
   readonly training: FaceDataset;
   readonly test: FaceDataset;
   /** Goes on from here instead of from the beginning. */
@@ -81,7 +84,7 @@ function checkSplit({ training, test }: ExperimentOptions): void {
  */
 export async function runExperiment(engine: Engine, options: ExperimentOptions, hooks: ExperimentHooks = {}): Promise<ExperimentResult> {
   checkSplit(options);
-  const { budget, seed, precision, training, test } = options;
+  const { budget, seed, precision, accumulate, checkpointActivations, training, test } = options;
   const preset: Preset = { ...options.preset, regions: { ...options.preset.regions, actionUnits: training.actionUnits } };
   const evaluate = async (parameters: Parameters): Promise<Evaluation> => {
     const features = await extractFeatures(engine, preset, parameters, training);
@@ -90,7 +93,7 @@ export async function runExperiment(engine: Engine, options: ExperimentOptions, 
   };
   const selfSupervised = (phase: 'self-supervised' | 'global-only', objective: ObjectiveConfig, steps: number) =>
     engine.scope(async () => {
-      const trainer = await SelfSupervisedTrainer.create(engine, { preset, objective, data: training, batch: budget.batch, steps, seed, precision });
+      const trainer = await SelfSupervisedTrainer.create(engine, { preset, objective, data: training, batch: budget.batch, steps, seed, precision, accumulate, checkpointActivations });
       let randomInit: Evaluation | null = null;
       if (phase === 'self-supervised') {
         hooks.onTrainer?.(trainer);
@@ -120,7 +123,7 @@ export async function runExperiment(engine: Engine, options: ExperimentOptions, 
     supervised = await engine.scope(async () => {
       const parameters = await trainSupervised(
         engine,
-        { preset, data: training, batch: budget.batch, steps: budget.supervisedSteps, seed, precision },
+        { preset, data: training, batch: budget.batch, steps: budget.supervisedSteps, seed, precision, accumulate, checkpointActivations },
         hooks.onSupervisedStep,
       );
       return evaluate(parameters);

@@ -1,9 +1,9 @@
 /** Features of whole datasets without augmentation, for probes. */
 import type { FaceDataset } from '../data/dataset.js';
-import type { Engine } from '../engine/index.js';
+import type { CapturedStep, Engine, Tensor } from '../engine/index.js';
 import { augmentImages, identityGeometry } from '../kernels/augment/index.js';
-import { uploadDataset } from './device-dataset.js';
-import { Encoder } from './encoder.js';
+import { uploadDataset, type DeviceDataset } from './device-dataset.js';
+import { Encoder, type Features } from './encoder.js';
 import type { Parameters } from './parameters.js';
 import type { Preset } from './presets.js';
 import { attentionMaps } from './training-step.js';
@@ -22,7 +22,20 @@ export interface DatasetFeatures {
 }
 
 /** Faces per launch; the last batch is filled up by repeating faces. */
-const BATCH = 64;
+export const FEATURE_BATCH = 64;
+
+/**
+ * Traces the features of the faces that `indices` names, without augmentation.
+ * @param indices u32 [N]
+ */
+export function captureFeatures(engine: Engine, preset: Preset, parameters: Parameters, data: DeviceDataset, indices: Tensor): CapturedStep<Features> {
+  const { imageSize } = preset.backbone;
+  return engine.capture('features', () => {
+    const { geometry, colour } = identityGeometry(engine, { batch: indices.size, views: 1, sizeIn: data.imageSize, sizeOut: imageSize });
+    const image = augmentImages(engine, data.images, indices, geometry, colour, { sizeOut: imageSize });
+    return engine.noGrad(() => new Encoder(engine, parameters, preset.backbone).forward(image, attentionMaps(engine, data, preset, indices, geometry)));
+  });
+}
 
 /**
  * Region and global features of every face of a dataset.
@@ -38,24 +51,17 @@ export async function extractFeatures(
 ): Promise<DatasetFeatures> {
   return engine.scope(async () => {
     const data = uploadDataset(engine, dataset, preset.regions);
-    const indices = engine.zeros([BATCH], 'u32', 'face numbers');
-    const { imageSize } = preset.backbone;
-    const captured = await engine
-      .capture('features', () => {
-        const { geometry, colour } = identityGeometry(engine, { batch: BATCH, views: 1, sizeIn: data.imageSize, sizeOut: imageSize });
-        const image = augmentImages(engine, data.images, indices, geometry, colour, { sizeOut: imageSize });
-        return engine.noGrad(() => new Encoder(engine, parameters, preset.backbone).forward(image, attentionMaps(engine, data, preset, indices, geometry)));
-      })
-      .prepare();
+    const indices = engine.zeros([FEATURE_BATCH], 'u32', 'face numbers');
+    const captured = await captureFeatures(engine, preset, parameters, data, indices).prepare();
     const { regions: regionTensor, global: globalTensor } = captured.outputs;
     if (!regionTensor) throw new Error('the encoder was given attention maps and must give region features');
     const [, regions, dim] = regionTensor.shape;
     const globalDim = globalTensor.shape[1];
     const region = new Float32Array(data.count * regions * dim);
     const global = new Float32Array(data.count * globalDim);
-    for (let start = 0; start < data.count; start += BATCH) {
-      const faces = Math.min(BATCH, data.count - start);
-      engine.write(indices, Uint32Array.from({ length: BATCH }, (_, index) => start + Math.min(index, faces - 1)));
+    for (let start = 0; start < data.count; start += FEATURE_BATCH) {
+      const faces = Math.min(FEATURE_BATCH, data.count - start);
+      engine.write(indices, Uint32Array.from({ length: FEATURE_BATCH }, (_, index) => start + Math.min(index, faces - 1)));
       captured.run();
       const [regionBatch, globalBatch] = await Promise.all([engine.read(regionTensor), engine.read(globalTensor)]);
       region.set(regionBatch.subarray(0, faces * regions * dim), start * regions * dim);

@@ -3,7 +3,6 @@
  * the output normalised as in MoCo v3 (Chen et al. 2021).
  */
 import type { Engine, Tensor } from '../engine/index.js';
-import { relu } from '../kernels/elementwise/index.js';
 import { batchNorm } from '../kernels/normalization/index.js';
 import { linearSpecs, normSpecs } from './backbone/specs.js';
 import { dense } from './dense.js';
@@ -33,12 +32,12 @@ export function head(engine: Engine, parameters: ParameterLookup, name: string, 
   const get = (part: string) => parameters.get(`${name}.${part}`);
   const [faces, ...rest] = x.shape;
   const inputs = x.shape[x.shape.length - 1];
-  const norm = (y: Tensor, layer: number) => {
+  const norm = (y: Tensor, layer: number, activation: 'none' | 'relu') => {
     const perFace = engine.reshape(y, [faces, y.size / faces]);
-    return engine.reshape(batchNorm(engine, perFace, get(`${layer}.weight`), get(`${layer}.bias`)), y.shape);
+    return engine.reshape(batchNorm(engine, perFace, get(`${layer}.weight`), get(`${layer}.bias`), { activation }), y.shape);
   };
   const rows = engine.reshape(x, [x.size / inputs, inputs]);
-  const hidden = relu(engine, norm(dense(engine, rows, get('0.weight'), get('0.bias')), 1));
-  const y = norm(dense(engine, hidden, get('3.weight'), get('3.bias')), 4);
+  const hidden = norm(dense(engine, rows, get('0.weight'), get('0.bias')), 1, 'relu');
+  const y = norm(dense(engine, hidden, get('3.weight'), get('3.bias')), 4, 'none');
   return engine.reshape(y, [faces, ...rest.slice(0, -1), y.shape[1]]);
 }

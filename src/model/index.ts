@@ -11,6 +11,7 @@ export { evaluateFeatures, type Evaluation } from './evaluation.js';
 export { runExperiment, type ExperimentHooks, type ExperimentOptions, type ExperimentResult, type Phase } from './experiment.js';
 export { extractFeatures, type DatasetFeatures } from './features.js';
 export { layOut, makeParameters, Parameters, type ArenaLayout, type Initializer, type ParameterLookup, type ParameterSpec } from './parameters.js';
+export { microBatchSize } from './micro-batches.js';
 export { PRECISIONS, type Precision } from './precision.js';
 export * from './presets.js';
 export { learningRateAt, targetDecayAt } from './schedules.js';

@@ -125,6 +125,11 @@ export interface Preset {
   readonly optimizer: OptimizerConfig;
   /** How the loss scale of mixed precision moves. */
   readonly lossScale: LossScaleOptions;
+  /**
+   * Stochastic depth of the trained network: the share of samples that the last block's residual branches are left out
+   * for; it rises from 0 in the first block along a line. The target network and evaluation use every branch.
+   */
+  readonly stochasticDepth: number;
   readonly supervisedLearningRate: number;
   /** Frames of one person that share a self-supervised batch (as frames of one video do; no label is used). */
   readonly groupSize: number;
@@ -202,6 +207,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     augmentation: AUGMENTATION,
     optimizer: OPTIMIZER,
     lossScale: LOSS_SCALE,
+    stochasticDepth: 0,
     supervisedLearningRate: 2e-3,
     groupSize: 8,
     faceSize: 80,
@@ -228,6 +234,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     augmentation: AUGMENTATION,
     optimizer: { ...OPTIMIZER, learningRate: 1e-3 },
     lossScale: LOSS_SCALE,
+    stochasticDepth: 0,
     supervisedLearningRate: 1e-3,
     groupSize: 8,
     faceSize: 128,
@@ -254,6 +261,8 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     augmentation: AUGMENTATION,
     optimizer: { ...OPTIMIZER, learningRate: 5e-4 },
     lossScale: LOSS_SCALE,
+    // Swin-T's (Liu et al. 2021); MoBY (Xie et al. 2021) has it in the online network only.
+    stochasticDepth: 0.2,
     supervisedLearningRate: 5e-4,
     groupSize: 8,
     faceSize: 256,

@@ -1,6 +1,7 @@
 /** The self-supervised model: an online network, its running average as target, and what training keeps beside them. */
 import type { Engine, Tensor } from '../engine/index.js';
 import { initialLossScale } from '../kernels/optimizer/index.js';
+import type { ForwardOptions } from './backbone/swin.js';
 import { Encoder } from './encoder.js';
 import { head, headSpecs } from './heads.js';
 import { layOut, makeParameters, type ArenaLayout, type ParameterLookup, type Parameters, type ParameterSpec } from './parameters.js';
@@ -59,9 +60,9 @@ export class SslModel {
   }
 
   /** Projections of a network. */
-  project(parameters: ParameterLookup, image: Tensor, masks: readonly Tensor[] | null): NetworkOutput {
+  project(parameters: ParameterLookup, image: Tensor, masks: readonly Tensor[] | null, options: ForwardOptions = {}): NetworkOutput {
     const { engine, preset } = this;
-    const { global, regions } = new Encoder(engine, parameters, preset.backbone).forward(image, masks);
+    const { global, regions } = new Encoder(engine, parameters, preset.backbone).forward(image, masks, options);
     return {
       global: head(engine, parameters, 'global.projector', global),
       regions: regions && head(engine, parameters, 'region.projector', regions),

@@ -1,7 +1,8 @@
 /** Supervised training from scratch: the same encoder with a linear layer per AU, the upper line beside the probes. */
 import type { FaceDataset } from '../data/dataset.js';
-import { DeviceError, type CapturedStep, type Engine, type Tensor } from '../engine/index.js';
+import { DeviceError, type Engine, type Tensor } from '../engine/index.js';
 import { augmentImages, augmentationParameters } from '../kernels/augment/index.js';
+import { scale as scaled } from '../kernels/elementwise/index.js';
 import { bceWithLogits } from '../kernels/loss/index.js';
 import { adamw, adamwHyper, initialLossScale, LOSS_SCALE_STATE, STEP_OUTCOME } from '../kernels/optimizer/index.js';
 import { linearSpecs } from './backbone/specs.js';
@@ -9,12 +10,13 @@ import { BatchOrder } from './batch-order.js';
 import { uploadDataset } from './device-dataset.js';
 import { dense } from './dense.js';
 import { Encoder } from './encoder.js';
+import { MicroBatchedStep, microBatchSize } from './micro-batches.js';
 import { stepParameters } from './mixed-parameters.js';
 import { layOut, makeParameters, type Parameters } from './parameters.js';
 import { gradientFactor, lossSeeds, type LossScale, type Precision } from './precision.js';
 import { regionFeatureDim, type Preset } from './presets.js';
 import { learningRateAt } from './schedules.js';
-import { attentionMaps } from './training-step.js';
+import { attentionMaps, stochasticDepthOf } from './training-step.js';
 
 export interface SupervisedOptions {
   readonly preset: Preset;
@@ -24,6 +26,10 @@ export interface SupervisedOptions {
   readonly seed: number;
   /** 'f32' by default. */
   readonly precision?: Precision;
+  /** Micro-batches that a step's batch is computed in, 1 by default. */
+  readonly accumulate?: number;
+  /** Compute the blocks' activations again in the backward pass instead of keeping them; false by default. */
+  readonly checkpointActivations?: boolean;
 }
 
 /**
@@ -43,11 +49,6 @@ export function positiveWeights({ labels, count, actionUnits }: FaceDataset): Fl
   });
 }
 
-interface Captured {
-  readonly step: CapturedStep<{ loss: Tensor }>;
-  readonly targets: Tensor;
-}
-
 /**
  * Trains from scratch with all labels and gives back the trained parameters (they belong to the caller's scope).
  * @param onStep called after every step with the 1-based step and its loss
@@ -58,7 +59,8 @@ export async function trainSupervised(
   options: SupervisedOptions,
   onStep: (step: number, loss: number) => void = () => {},
 ): Promise<Parameters> {
-  const { preset, data: faces, batch, steps, seed, precision = 'f32' } = options;
+  const { preset, data: faces, steps, seed, precision = 'f32', accumulate = 1, checkpointActivations } = options;
+  const batch = microBatchSize(options.batch, accumulate);
   const { backbone, optimizer } = preset;
   const aus = faces.actionUnits.length;
   const inputs = regionFeatureDim(backbone) * aus;
@@ -75,10 +77,11 @@ export async function trainSupervised(
     const lossScale: LossScale | null =
       precision === 'mixed' ? { state: initialLossScale(engine, preset.lossScale), options: preset.lossScale } : null;
     const weights = engine.tensor(positiveWeights(faces), [aus]);
-    const captured: Captured = {
-      targets,
-      step: await engine
-        .capture('supervised step', () => {
+    const step = await MicroBatchedStep.prepare(
+      engine,
+      'supervised step',
+      {
+        micro: () => {
           const { geometry, colour } = augmentationParameters(engine, {
             batch,
             views: 1,
@@ -91,34 +94,42 @@ export async function trainSupervised(
           const masks = attentionMaps(engine, data, preset, indices, geometry);
           const loss = engine.withTape((tape) => {
             const ofStep = stepParameters(engine, parameters, precision);
-            const { regions } = new Encoder(engine, ofStep, backbone).forward(image, masks);
+            const { regions } = new Encoder(engine, ofStep, backbone).forward(image, masks, {
+              checkpointActivations,
+              stochasticDepth: stochasticDepthOf(engine, preset, key, batch),
+            });
             const flat = engine.reshape(regions as Tensor, [batch, inputs]);
             const logits = dense(engine, flat, ofStep.get('detector.weight'), ofStep.get('detector.bias'));
             const value = bceWithLogits(engine, logits, targets, weights);
-            tape.backward([[value, lossSeeds(engine, [1], lossScale)[0]]]);
+            tape.backward([[value, lossSeeds(engine, [1 / accumulate], lossScale)[0]]]);
             return value;
           });
-          const scale = gradientFactor(engine, gradients, optimizer.clip, hyper, lossScale);
-          adamw(engine, { params: parameters.values, gradients, m: moments[0], v: moments[1], hyper, decayEnd: layout.decayEnd, scale });
-          return { loss };
-        })
-        .prepare(),
-    };
-    const order = new BatchOrder(faces.identities, batch, seed);
+          return { totals: [gradients, loss], rest: null };
+        },
+        update: ([summed, losses]) => {
+          const scale = gradientFactor(engine, summed, optimizer.clip, hyper, lossScale);
+          adamw(engine, { params: parameters.values, gradients: summed, m: moments[0], v: moments[1], hyper, decayEnd: layout.decayEnd, scale });
+          return { loss: accumulate === 1 ? losses : scaled(engine, losses, 1 / accumulate) };
+        },
+      },
+      accumulate,
+    );
+    const order = new BatchOrder(faces.identities, options.batch, seed);
     const { beta1, beta2, epsilon, weightDecay, warmup } = optimizer;
-    for (let step = 0; step < steps; step++) {
-      const chosen = order.indices(step);
-      engine.write(indices, chosen);
-      engine.write(key, Uint32Array.of(seed, step));
-      const rate = learningRateAt(step, steps, preset.supervisedLearningRate, warmup);
-      engine.write(hyper, adamwHyper(step + 1, { learningRate: rate, beta1, beta2, epsilon, weightDecay }));
-      engine.write(captured.targets, Uint32Array.from({ length: batch * aus }, (_, at) => faces.labels[chosen[Math.floor(at / aus)] * aus + (at % aus)]));
-      captured.step.run();
-      const [[loss], state] = await Promise.all([engine.read(captured.step.outputs.loss), lossScale && engine.read(lossScale.state)]);
-      if (!Number.isFinite(loss) && state?.[LOSS_SCALE_STATE.outcome] !== STEP_OUTCOME.skipped) throw new DeviceError(`Supervised training stopped at step ${step + 1}: the loss is ${loss}.`);
-      onStep(step + 1, loss);
+    for (let done = 0; done < steps; done++) {
+      const rate = learningRateAt(done, steps, preset.supervisedLearningRate, warmup);
+      engine.write(hyper, adamwHyper(done + 1, { learningRate: rate, beta1, beta2, epsilon, weightDecay }));
+      step.run((index) => {
+        const chosen = order.microBatch(done, index, accumulate);
+        engine.write(indices, chosen);
+        engine.write(key, Uint32Array.of(seed, done * accumulate + index));
+        engine.write(targets, Uint32Array.from({ length: batch * aus }, (_, at) => faces.labels[chosen[Math.floor(at / aus)] * aus + (at % aus)]));
+      });
+      const [[loss], state] = await Promise.all([engine.read(step.outputs.loss), lossScale && engine.read(lossScale.state)]);
+      if (!Number.isFinite(loss) && state?.[LOSS_SCALE_STATE.outcome] !== STEP_OUTCOME.skipped) throw new DeviceError(`Supervised training stopped at step ${done + 1}: the loss is ${loss}.`);
+      onStep(done + 1, loss);
     }
-    captured.step.destroy();
+    step.destroy();
     return parameters;
   });
 }

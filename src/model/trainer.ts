@@ -1,16 +1,17 @@
 /** Self-supervised training: owns the model, the captured step and the schedules; runs the same in Node and in Chrome. */
 import type { FaceDataset } from '../data/dataset.js';
-import { DeviceError, type CapturedStep, type Engine } from '../engine/index.js';
+import { DeviceError, type Engine } from '../engine/index.js';
 import { adamwHyper, STEP_OUTCOME } from '../kernels/optimizer/index.js';
 import { BatchOrder, feasibleGroupSize } from './batch-order.js';
 import { restoreTraining, snapshotTraining, type TrainingSnapshot } from './checkpoint/training-state.js';
 import { effectiveRank } from './collapse.js';
 import { uploadDataset, type DeviceDataset } from './device-dataset.js';
+import { microBatchSize, type MicroBatchedStep } from './micro-batches.js';
 import type { Precision } from './precision.js';
 import type { ObjectiveConfig, Preset } from './presets.js';
 import { learningRateAt, targetDecayAt } from './schedules.js';
 import { SslModel } from './ssl-model.js';
-import { captureTrainingStep, type StepInputs, type StepOutputs } from './training-step.js';
+import { prepareTrainingStep, type StepInputs, type StepOutputs } from './training-step.js';
 
 export interface TrainerOptions {
   readonly preset: Preset;
@@ -24,6 +25,13 @@ export interface TrainerOptions {
   readonly seed: number;
   /** 'f32' by default. */
   readonly precision?: Precision;
+  /**
+   * Micro-batches that a step's batch is computed in, 1 by default: memory for one of them is enough. Batch normalisation,
+   * the contrast, the relation loss and what is relative to a person see a micro-batch at a time.
+   */
+  readonly accumulate?: number;
+  /** Compute the blocks' activations again in the backward pass instead of keeping them; false by default. */
+  readonly checkpointActivations?: boolean;
 }
 
 /** What one step showed. */
@@ -46,8 +54,11 @@ export interface StepCosts {
   readonly parameters: number;
   readonly dispatches: number;
   readonly gigaflops: number;
+  /** What the step's memory plan allocates, and the largest set of bytes alive at one launch: no plan could do with less. */
   readonly peakBytes: number;
   readonly lowerBoundBytes: number;
+  /** Everything that is alive on the device besides the plan: parameters, gradients, moments, target, faces. */
+  readonly residentBytes: number;
 }
 
 /** Steps submitted before the oldest one's metrics are awaited: the device never waits for the CPU. */
@@ -65,7 +76,7 @@ export class SelfSupervisedTrainer {
     readonly model: SslModel,
     readonly data: DeviceDataset,
     private readonly inputs: StepInputs,
-    private readonly captured: CapturedStep<StepOutputs>,
+    private readonly captured: MicroBatchedStep<StepOutputs>,
     groupSize: number,
   ) {
     const { data: faces, batch, seed } = options;
@@ -74,7 +85,8 @@ export class SelfSupervisedTrainer {
 
   /** Uploads the data, makes the model and prepares the step. Everything it allocates belongs to the caller's scope. */
   static async create(engine: Engine, options: TrainerOptions): Promise<SelfSupervisedTrainer> {
-    const { preset, batch } = options;
+    const { preset, accumulate = 1, checkpointActivations } = options;
+    const batch = microBatchSize(options.batch, accumulate);
     const objective = options.objective ?? preset.objective;
     const data = uploadDataset(engine, options.data, preset.regions);
     const model = new SslModel(engine, preset, options.seed, options.precision);
@@ -85,7 +97,7 @@ export class SelfSupervisedTrainer {
       targetDecay: engine.zeros([1], 'f32', 'target decay'),
     };
     const groupSize = feasibleGroupSize(options.data.identities, batch, preset.groupSize);
-    const captured = await captureTrainingStep(engine, model, data, inputs, { batch, groupSize }, objective).prepare();
+    const captured = await prepareTrainingStep(engine, model, data, inputs, { batch, groupSize, accumulate, checkpointActivations }, objective);
     return new SelfSupervisedTrainer(engine, options, objective, model, data, inputs, captured, groupSize);
   }
 
@@ -95,33 +107,41 @@ export class SelfSupervisedTrainer {
       parameters: model.online.count,
       dispatches: captured.dispatches,
       gigaflops: captured.flops / 1e9,
-      peakBytes: captured.plan.peakBytes,
-      lowerBoundBytes: captured.plan.lowerBoundBytes,
+      peakBytes: captured.peakBytes,
+      lowerBoundBytes: captured.lowerBoundBytes,
+      residentBytes: this.engine.memory.bytes - captured.peakBytes,
     };
   }
 
   /** Time of every launch of one step. It trains: the step counts. */
   async profile() {
-    this.writeInputs();
+    const { step } = this;
+    this.writeScalars();
     this.step += 1;
-    return this.captured.profile();
+    return this.captured.profile((index) => this.writeMicroBatch(step, index));
   }
 
-  private writeInputs(): number {
+  /** What a step takes besides its faces. @returns the learning rate */
+  private writeScalars(): number {
     const { engine, inputs, options, step } = this;
     const { learningRate, warmup, beta1, beta2, epsilon, weightDecay, targetDecay } = options.preset.optimizer;
     const rate = learningRateAt(step, options.steps, learningRate, warmup);
-    engine.write(inputs.indices, this.order.indices(step));
-    engine.write(inputs.key, Uint32Array.of(options.seed, step));
     engine.write(inputs.hyper, adamwHyper(step + 1, { learningRate: rate, beta1, beta2, epsilon, weightDecay }));
     engine.write(inputs.targetDecay, [targetDecayAt(step, options.steps, targetDecay)]);
     return rate;
   }
 
+  private writeMicroBatch(step: number, index: number): void {
+    const { engine, inputs, options, captured } = this;
+    engine.write(inputs.indices, this.order.microBatch(step, index, captured.microBatches));
+    engine.write(inputs.key, Uint32Array.of(options.seed, step * captured.microBatches + index));
+  }
+
   /** Submits one step; the metrics arrive when the device has done it. */
   private submit(): Promise<StepMetrics> {
-    const learningRate = this.writeInputs();
-    this.captured.run();
+    const { step } = this;
+    const learningRate = this.writeScalars();
+    this.captured.run((index) => this.writeMicroBatch(step, index));
     this.step += 1;
     return this.readMetrics(this.step, learningRate);
   }
@@ -155,7 +175,7 @@ export class SelfSupervisedTrainer {
       terms,
       collapse: {
         featureStd: at('featureStd'),
-        effectiveRank: effectiveRank(moment, average, 2 * this.options.batch * regions),
+        effectiveRank: effectiveRank(moment, average, (2 * this.options.batch * regions) / this.captured.microBatches),
         gradientNorm: at('gradientNorm'),
         ...(residual ? { planEntropy: at('planEntropy'), marginalResidual: Math.max(...residual) } : {}),
         ...(mixed ? { lossScale: at('lossScale'), overflows: at('overflows') } : {}),

@@ -66,9 +66,19 @@ export function headerSection(summary: RunSummary): string {
     fact('Training steps', String(summary.steps)),
     fact('Throughput', `${summary.samplesPerSecond.toPrecision(3)} faces/s`),
     fact('Faces', escape(summary.dataset), true),
+    ...(summary.memory ? [fact('Device memory', memoryInWords(summary.memory), true)] : []),
     fact('Budget', escape(summary.budgetNote), true),
     `</dl><p class="lead">${escape(leadSentence(summary))}</p></header>`,
   ].join('');
+}
+
+/** "2048 MiB: step 1735 MiB (largest live set 1734 MiB), parameters, optimiser and faces 313 MiB". */
+function memoryInWords({ residentBytes, peakBytes, lowerBoundBytes }: NonNullable<RunSummary['memory']>): string {
+  const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+  return (
+    `${mebibytes(residentBytes + peakBytes)}: step ${mebibytes(peakBytes)} (largest live set ${mebibytes(lowerBoundBytes)}), ` +
+    `parameters, optimiser and faces ${mebibytes(residentBytes)}`
+  );
 }
 
 function headlineNumbers(summary: RunSummary): string {

@@ -47,6 +47,7 @@ export const runSummarySchema: z.ZodType<RunSummary> = z
     samplesPerSecond: z.number().nonnegative(),
     steps: z.number().int().nonnegative(),
     budgetNote: z.string(),
+    memory: z.object({ residentBytes: z.number().nonnegative(), peakBytes: z.number().nonnegative(), lowerBoundBytes: z.number().nonnegative() }).optional(),
   })
   .superRefine((summary, context) => {
     const count = summary.actionUnits.length;

@@ -51,6 +51,14 @@ export interface RunSummary {
   readonly steps: number;
   /** What limited the run, in words ("demo budget: 120 steps of 32 faces, sized for a software adapter"). */
   readonly budgetNote: string;
+  /** Bytes on the device while training; absent from runs before this was written down. */
+  readonly memory?: {
+    /** Parameters, gradients, moments, the target network and the faces. */
+    readonly residentBytes: number;
+    /** What the step's memory plan allocates, and the largest set of bytes alive at one launch. */
+    readonly peakBytes: number;
+    readonly lowerBoundBytes: number;
+  };
 }
 
 /** One line of metrics.jsonl: one training step. A number that was not finite is NaN here and null in the file. */

@@ -4,8 +4,10 @@ import type { Engine } from '../engine/index.js';
 import { feasibleGroupSize } from '../model/batch-order.js';
 import { uploadDataset } from '../model/device-dataset.js';
 import { globalOnlyObjective } from '../model/experiment.js';
+import { captureFeatures, FEATURE_BATCH } from '../model/features.js';
 import type { Preset } from '../model/presets.js';
 import { SslModel } from '../model/ssl-model.js';
+import { trainSupervised } from '../model/supervised.js';
 import { captureTrainingStep, type StepInputs } from '../model/training-step.js';
 
 /** Black faces of one person: enough where only shapes matter. */
@@ -24,10 +26,11 @@ function blankFaces(count: number, { faceSize, regions }: Preset): FaceDataset {
 }
 
 /**
- * Captures a preset's self-supervised step and that of its global-only baseline, for `traceProblems` or `tuneStep`.
+ * Captures what a run of a preset does, for `traceProblems` or `tuneStep`: the self-supervised step, that of the
+ * global-only baseline, the extraction of features, and the supervised step.
  * @param batch faces per step
  */
-export function capturePresetSteps(engine: Engine, preset: Preset, batch: number): void {
+export async function capturePresetSteps(engine: Engine, preset: Preset, batch: number): Promise<void> {
   const faces = blankFaces(Math.max(batch, preset.groupSize), preset);
   const groupSize = feasibleGroupSize(faces.identities, batch, preset.groupSize);
   const data = uploadDataset(engine, faces, preset.regions);
@@ -41,4 +44,7 @@ export function capturePresetSteps(engine: Engine, preset: Preset, batch: number
   for (const objective of [preset.objective, globalOnlyObjective(preset.objective)]) {
     captureTrainingStep(engine, model, data, inputs, { batch, groupSize }, objective).destroy();
   }
+  captureFeatures(engine, preset, model.online, data, engine.zeros([FEATURE_BATCH], 'u32')).destroy();
+  // No step is run: the supervised step is captured, and given back at once.
+  await trainSupervised(engine, { preset, data: faces, batch, steps: 0, seed: 1 });
 }

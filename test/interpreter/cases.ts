@@ -6,7 +6,7 @@ import type { Engine, KernelCall, Tensor } from '../../src/engine/index.js';
 import { windowAttention } from '../../src/kernels/attention/index.js';
 import { augmentationParameters, augmentImages, augmentLandmarks } from '../../src/kernels/augment/index.js';
 import { conv2d } from '../../src/kernels/convolution/index.js';
-import { accumulate, add, affine, cast, filled, gelu, relu } from '../../src/kernels/elementwise/index.js';
+import { accumulate, add, affine, cast, filled, gelu, relu, stochasticResidual } from '../../src/kernels/elementwise/index.js';
 import { concatLast, gatherRows, meanPool, patchify, patchMerge, transpose01 } from '../../src/kernels/layout/index.js';
 import * as loss from '../../src/kernels/loss/index.js';
 import { launchProduct, linear, matmul, type MatmulOptions } from '../../src/kernels/matmul/index.js';
@@ -65,6 +65,7 @@ const elementwise: RaceCase[] = [
   op('affine', [[270]], (engine, x) => affine(engine, x, 1.5, 0.25)),
   op('gelu', [[270]], gelu),
   op('relu', [[270]], relu),
+  op('stochasticResidual', [[3, 7], [3, 7]], (engine, x, z) => stochasticResidual(engine, x, z, engine.tensor([0.1, 0.9, 0.3], [3]), 0.25)),
   op('cast there and back', [[270]], (engine, x) => cast(engine, cast(engine, x, 'f16'), 'f32')),
   op('gelu of an f16 linear layer', [[10, 4], [26, 4]], (engine, x, weight) => {
     const y = linear(engine, cast(engine, x, 'f16'), cast(engine, weight, 'f16'), null, { activation: 'gelu' });
@@ -169,6 +170,7 @@ const normalization: RaceCase[] = [
   op('l2Normalize, floats', [[5, 37]], (engine, x) => l2Normalize(engine, x)),
   op('batchNorm', [[20, 6], [6], [6]], (engine, x, weight, bias) => batchNorm(engine, x, weight, bias, { running: engine.tensor([...Array(6).fill(0), ...Array(6).fill(1)] as number[], [2, 6]) })),
   op('batchNorm, vectors', [[20, 8], [8], [8]], (engine, x, weight, bias) => batchNorm(engine, x, weight, bias)),
+  op('batchNorm, ReLU', [[20, 8], [8], [8]], (engine, x, weight, bias) => batchNorm(engine, x, weight, bias, { activation: 'relu' })),
   op('batchNorm, evaluation', [[20, 6], [6], [6]], (engine, x, weight, bias) =>
     batchNorm(engine, x, weight, bias, { training: false, running: engine.tensor([...Array(6).fill(0.5), ...Array(6).fill(2)] as number[], [2, 6]) }),
   ),
@@ -211,6 +213,9 @@ const matrixProducts: RaceCase[] = [
     const [x, weight, bias, residual] = inputs.map((input, index) => (index === 2 ? input : cast(engine, input, 'f16')));
     return linear(engine, x, weight, bias, { activation: 'gelu', residual });
   }),
+  plain('matmul of f16, more terms than are staged at a time', (engine) =>
+    matmul(engine, cast(engine, upload(engine, [4, 36], 1), 'f16'), cast(engine, upload(engine, [36, 4], 2), 'f16')),
+  ),
   plain('matmul of f16, ragged, f32 result', (engine) =>
     matmul(engine, cast(engine, upload(engine, [5, 7], 1), 'f16'), cast(engine, upload(engine, [7, 7], 2), 'f16'), { output: 'f32' }),
   ),

@@ -124,7 +124,7 @@ export async function launchesOf(engine: Engine, cases: readonly RaceCase[]): Pr
       for (const family of Object.keys(forced)) engine.force(family, null);
       for (const launch of launches) {
         // Not a base variant: chosen by a rule while another family was forced.
-        if (/@builtin\(subgroup_/.test(launch.source)) continue;
+        if (/^enable /m.test(launch.source)) continue;
         const sizes = Object.values(launch.before).map((bytes) => bytes.byteLength);
         const key = `${launch.workgroups.join()} ${sizes.join()} ${launch.source}`;
         if (!kept.has(key)) kept.set(key, launch);

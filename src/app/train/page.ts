@@ -13,6 +13,7 @@ import { MeasurePanel } from './view/measures.js';
 import { showScores } from './view/score-table.js';
 import { SettingsForm } from './view/settings-form.js';
 import { StatusPanel } from './view/status-panel.js';
+import { TuningPanel } from './view/tuning-panel.js';
 import { showUnsupported } from './view/unsupported.js';
 
 const PHASES: Readonly<Record<Phase, string>> = {
@@ -23,8 +24,8 @@ const PHASES: Readonly<Record<Phase, string>> = {
   probes: 'Scoring: fitting probes…',
 };
 
-/** 'idle' before and after a run; 'stopping' until the step that the training is at has ended. */
-type State = 'idle' | 'running' | 'pausing' | 'paused' | 'stopping';
+/** 'idle' before and after a run; 'tuning' while kernels are measured; 'stopping' until the step that the training is at has ended. */
+type State = 'idle' | 'tuning' | 'running' | 'pausing' | 'paused' | 'stopping';
 
 class TrainPage {
   private readonly form = new SettingsForm(new URLSearchParams(location.search));
@@ -34,6 +35,7 @@ class TrainPage {
   private readonly startButton = byId('start', HTMLButtonElement);
   private readonly pauseButton = byId('pause', HTMLButtonElement);
   private readonly stopButton = byId('stop', HTMLButtonElement);
+  private readonly tuning = new TuningPanel({ tune: () => this.tune(), cancel: () => this.client.cancelTune(), clear: () => this.client.clearTuned() });
   private readonly client = new RunClient((report) => this.receive(report));
   private state: State = 'idle';
   private phase: Phase = 'faces';
@@ -67,7 +69,8 @@ class TrainPage {
     this.startButton.disabled = !this.ready || state !== 'idle';
     this.pauseButton.disabled = !training || (state !== 'running' && state !== 'paused');
     this.pauseButton.textContent = state === 'paused' ? 'Resume' : 'Pause';
-    this.stopButton.disabled = state === 'idle' || state === 'stopping';
+    this.stopButton.disabled = state === 'idle' || state === 'tuning' || state === 'stopping';
+    this.tuning.set(this.ready && state === 'idle', state === 'tuning');
     this.form.locked = state !== 'idle';
     byId('save-metrics', HTMLButtonElement).disabled = this.metrics.length === 0;
     const save = byId('save-checkpoint', HTMLButtonElement);
@@ -91,6 +94,15 @@ class TrainPage {
     this.client.start(settings);
     this.setState('running');
     this.stopButton.focus();
+  }
+
+  /** Measures kernels for the settings of the form; a training may follow, or go on without. */
+  private tune(): void {
+    const settings = this.form.read();
+    if (!settings || !this.ready || this.state !== 'idle') return;
+    byId('failure', HTMLElement).hidden = true;
+    this.client.tune(settings);
+    this.setState('tuning');
   }
 
   private pauseOrResume(): void {
@@ -153,6 +165,16 @@ class TrainPage {
         break;
       case 'unsupported':
         unsupported(report.problem);
+        break;
+      case 'tuned':
+        this.tuning.show(report.summary);
+        this.setState(this.state);
+        break;
+      case 'tuning':
+        this.tuning.progress(report.done, report.total);
+        break;
+      case 'tuningEnded':
+        this.setState('idle');
         break;
       case 'phase':
         this.phase = report.phase;

@@ -2,6 +2,7 @@
 import type { ActionUnit } from '../../data/action-units.js';
 import type { StepCosts, StepMetrics } from '../../model/trainer.js';
 import type { WebGpuProblem } from '../../platform/browser/gpu.js';
+import type { TuningSummary } from '../../tuning/summary.js';
 import type { TrainSettings } from './settings.js';
 
 /** From the page to the Worker. */
@@ -10,7 +11,12 @@ export type Order =
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
   /** Ends the training between two steps; what was trained so far is scored. */
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'stop' }
+  /** Measures which kernels are fastest for these settings, and stores it. */
+  | { readonly kind: 'tune'; readonly settings: TrainSettings }
+  /** Ends a measurement after the choice that it is at; what was measured is stored. */
+  | { readonly kind: 'cancelTune' }
+  | { readonly kind: 'clearTuned' };
 
 /** What a run is busy with. */
 export type Phase = 'faces' | 'preparing' | 'training' | 'features' | 'probes';
@@ -64,6 +70,11 @@ export interface Scores {
 export type Report =
   | { readonly kind: 'adapter'; readonly name: string; readonly software: boolean }
   | { readonly kind: 'unsupported'; readonly problem: WebGpuProblem }
+  /** What is stored for this adapter. */
+  | { readonly kind: 'tuned'; readonly summary: TuningSummary | null }
+  | { readonly kind: 'tuning'; readonly done: number; readonly total: number }
+  /** A measurement has ended; what is stored was told before. */
+  | { readonly kind: 'tuningEnded' }
   | { readonly kind: 'phase'; readonly phase: Phase }
   | { readonly kind: 'progress'; readonly phase: Phase; readonly done: number; readonly total: number }
   | { readonly kind: 'faces'; readonly sample: FaceSample }

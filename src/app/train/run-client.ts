@@ -49,6 +49,23 @@ export class RunClient {
     this.send({ kind: 'stop' });
   }
 
+  /** Measures which kernels are fastest for the settings. */
+  tune(settings: TrainSettings): void {
+    if (this.used) this.replace();
+    this.send({ kind: 'tune', settings });
+  }
+
+  /** Ends a measurement after the choice that it is at. */
+  cancelTune(): void {
+    this.send({ kind: 'cancelTune' });
+  }
+
+  /** Forgets what was measured on this adapter. */
+  clearTuned(): void {
+    if (this.used) this.replace();
+    this.send({ kind: 'clearTuned' });
+  }
+
   /** Ends the Worker at once, whatever it does, and gives its device back. */
   replace(): void {
     this.worker.terminate();

@@ -1,6 +1,6 @@
 /** The Train page's Worker: finds the adapter at once, and runs one session when it is told to start. */
 import { openEngine } from '../../kernels/open-engine.js';
-import { adapterName, isSoftwareAdapter } from '../../engine/index.js';
+import { adapterName, DeviceError, isSoftwareAdapter, type Engine } from '../../engine/index.js';
 import { loadCanonicalMesh } from '../../platform/browser/canonical-mesh.js';
 import { findBrowserAdapter } from '../../platform/browser/gpu.js';
 import { Control } from './control.js';
@@ -8,6 +8,7 @@ import { describeFailure } from './failure.js';
 import type { Order, Report } from './protocol.js';
 import { runSession } from './session.js';
 import { checkSettings, type TrainSettings } from './settings.js';
+import { clearStored, storedSummary, tune, useStored } from './tuning.js';
 
 const worker = self as unknown as DedicatedWorkerGlobalScope;
 const control = new Control();
@@ -39,12 +40,50 @@ async function findAdapter(): Promise<GPUAdapter | null> {
 
 const adapterFound = findAdapter();
 
+/** A new engine: an adapter gives one device only, so it is asked for anew. */
+async function openAnother(): Promise<Engine> {
+  const found = await findBrowserAdapter();
+  if ('problem' in found) throw new DeviceError('The browser gives no GPU any more.');
+  return openEngine(found.adapter);
+}
+
+/** Does something with a short-lived engine: the stored choices depend on what a device offers. */
+async function withEngine<T>(body: (engine: Engine) => Promise<T>): Promise<T> {
+  const engine = await openAnother();
+  try {
+    return await body(engine);
+  } finally {
+    engine.destroy();
+  }
+}
+
+async function tellStored(): Promise<void> {
+  if (await adapterFound) report({ kind: 'tuned', summary: await withEngine(storedSummary) });
+}
+
+let tuning = new AbortController();
+
+async function measure(settings: TrainSettings): Promise<void> {
+  if (!(await adapterFound)) return;
+  checkSettings(settings);
+  tuning = new AbortController();
+  const summary = await tune(openAnother, settings, (done, total) => report({ kind: 'tuning', done, total }), tuning.signal);
+  report({ kind: 'tuned', summary });
+  report({ kind: 'tuningEnded' });
+}
+
+async function clearTuned(): Promise<void> {
+  await withEngine(clearStored);
+  report({ kind: 'tuned', summary: null });
+}
+
 async function run(settings: TrainSettings): Promise<void> {
   const adapter = await adapterFound;
   if (!adapter) return;
   checkSettings(settings);
   const [engine, mesh] = await Promise.all([openEngine(adapter), loadCanonicalMesh(new URL('/mesh/', worker.location.href))]);
   try {
+    await useStored(engine);
     await runSession(engine, mesh, settings, control, report);
   } finally {
     engine.destroy();
@@ -53,8 +92,13 @@ async function run(settings: TrainSettings): Promise<void> {
 }
 
 adapterFound.catch(fail);
+// A run without stored choices is a run: the console is enough.
+tellStored().catch((error: unknown) => console.info(error));
 
 worker.addEventListener('message', ({ data: order }: MessageEvent<Order>) => {
   if (order.kind === 'start') run(order.settings).catch(fail);
+  else if (order.kind === 'tune') measure(order.settings).catch(fail);
+  else if (order.kind === 'cancelTune') tuning.abort();
+  else if (order.kind === 'clearTuned') clearTuned().catch(fail);
   else control[order.kind]();
 });

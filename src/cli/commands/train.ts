@@ -58,6 +58,8 @@ export function trainCommand(): Command {
         .argParser(oneOf('--precision', PRECISIONS))
         .default('f32'),
     )
+    .option('--accumulate <parts>', 'compute each batch in this many parts, one after the other in the same memory', wholeNumber('--accumulate', 1, 4096))
+    .option('--checkpoint-activations', "compute each block's activations again in the backward pass instead of keeping them: less memory, more work")
     .option('--no-global-only', 'leave out the global-only baseline')
     .option('--no-supervised', 'leave out the supervised upper line')
     .option('--checkpoint-every <steps>', 'steps between checkpoints', wholeNumber('--checkpoint-every', 1), 100)

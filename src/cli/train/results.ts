@@ -3,6 +3,7 @@ import type { Engine } from '../../engine/index.js';
 import type { Evaluation } from '../../model/evaluation.js';
 import type { ExperimentResult } from '../../model/experiment.js';
 import type { Budget } from '../../model/presets.js';
+import type { StepCosts } from '../../model/trainer.js';
 import { runSummarySchema } from '../../report/summary-schema.js';
 import type { MethodScores, RunSummary } from '../../report/types.js';
 import type { FullBudgetResult } from '../full-budget-results.js';
@@ -41,19 +42,32 @@ export function budgetInWords(name: 'full' | 'demo', preset: Budget, { steps, ba
   return `${name} budget${changed ? ', changed by options' : ''}: ${steps} steps of ${batch} faces`;
 }
 
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+}
+
+/** What a step costs, a line for its work and one for its memory. */
+export function costsInWords({ parameters, dispatches, gigaflops, peakBytes, lowerBoundBytes, residentBytes }: StepCosts): string[] {
+  return [
+    `Model: ${(parameters / 1e6).toFixed(2)} million parameters; a step: ${dispatches} launches, ${gigaflops.toFixed(1)} GFLOP.`,
+    `Memory: ${mebibytes(peakBytes + residentBytes)}, of which the step ${mebibytes(peakBytes)} (no plan could do with less than ` +
+      `${mebibytes(lowerBoundBytes)}), parameters, optimiser and faces ${mebibytes(residentBytes)}.`,
+  ];
+}
+
 /** summary.json: what the schema says, and the commit. */
 export type WrittenSummary = RunSummary & { readonly commit: string | null };
 
 /**
  * The summary of a finished run.
- * @param wallSeconds length of the whole run
+ * @param wallSeconds length of the whole run; costs of a step where one was prepared
  */
 export function summarise(
   engine: Engine,
   { preset, seed, precision }: TrainSettings,
   data: TrainingData,
   result: ExperimentResult,
-  { wallSeconds, budgetNote }: { wallSeconds: number; budgetNote: string },
+  { wallSeconds, budgetNote, costs }: { wallSeconds: number; budgetNote: string; costs: StepCosts | null },
 ): WrittenSummary {
   const { vendor, architecture, device, description, software } = engine.info;
   const { perAu, macroF1 } = result.alwaysPositive;
@@ -78,6 +92,7 @@ export function summarise(
     samplesPerSecond: result.samplesPerSecond,
     steps: result.steps,
     budgetNote,
+    ...(costs ? { memory: { residentBytes: costs.residentBytes, peakBytes: costs.peakBytes, lowerBoundBytes: costs.lowerBoundBytes } } : {}),
   };
   return { ...runSummarySchema.parse(summary), commit: gitCommit() };
 }

@@ -58,6 +58,8 @@ const savedOptions = z.object({
     imageSize: z.number().optional(),
     lossWeights: z.partialRecord(z.enum(['global', 'region', 'contrast', 'relation']), z.number()).optional(),
     precision: z.enum(PRECISIONS).optional(),
+    accumulate: z.number().int().optional(),
+    checkpointActivations: z.boolean().optional(),
     globalOnly: z.boolean(),
     supervised: z.boolean(),
     checkpointEvery: z.number(),

@@ -4,7 +4,7 @@ import { BP4D_AUS, DISFA_AUS } from '../../data/action-units.js';
 import { encodeSnapshot, type TrainingSnapshot } from '../../model/checkpoint/training-state.js';
 import { runExperiment, type ExperimentHooks, type ExperimentResult, type Phase } from '../../model/experiment.js';
 import { PRESETS } from '../../model/presets.js';
-import type { SelfSupervisedTrainer, StepMetrics } from '../../model/trainer.js';
+import type { SelfSupervisedTrainer, StepCosts, StepMetrics } from '../../model/trainer.js';
 import { renderF1Table } from '../../report/table.js';
 import type { TransportPlan } from '../../report/types.js';
 import type { TunedChoices } from '../../tuning/choices.js';
@@ -17,7 +17,7 @@ import { useChoices } from '../tune/stored.js';
 import { actionUnitTiles, attentionTiles, transportFigures } from '../report-figures.js';
 import { zygoVersion } from '../version.js';
 import { folderData, syntheticData, type TrainingData } from './data.js';
-import { budgetInWords, fullBudgetLine, summarise, type WrittenSummary } from './results.js';
+import { budgetInWords, costsInWords, fullBudgetLine, summarise, type WrittenSummary } from './results.js';
 import { expectArchitecture, readCheckpoint, resumedOptions } from './resume.js';
 import { CHECKPOINT_FILE, defaultRunFolder, RunFolder } from './run-folder.js';
 import { resolveSettings, type TrainOptions, type TrainSettings } from './settings.js';
@@ -44,6 +44,7 @@ class TrainingRun {
   private phaseStart = 0;
   private plans: TransportPlan[] = [];
   private choices: TunedChoices | null = null;
+  private costs: StepCosts | null = null;
 
   constructor(
     private readonly options: TrainOptions,
@@ -111,18 +112,17 @@ class TrainingRun {
 
   private train(engine: Engine, data: TrainingData): Promise<ExperimentResult> {
     const { settings, progress, interrupt } = this;
-    const { preset, budget, seed, precision, checkpointEvery } = settings;
+    const { preset, budget, seed, precision, accumulate, checkpointActivations, checkpointEvery } = settings;
     const stopped = () => `Stopped. ${this.howToGoOn()}`;
     const hooks: ExperimentHooks & { onTrainer?: (trainer: SelfSupervisedTrainer) => void } = {
       signal: interrupt.signal,
       onTrainer: (trainer) => {
         if (this.trainer === null) this.trainer = trainer;
       },
-      onCosts: ({ parameters, dispatches, gigaflops, peakBytes }) =>
-        progress.say(
-          `Model: ${(parameters / 1e6).toFixed(2)} million parameters; a step: ${dispatches} launches, ${gigaflops.toFixed(1)} GFLOP, ` +
-            `${(peakBytes / 2 ** 20).toFixed(0)} MiB.`,
-        ),
+      onCosts: (costs) => {
+        this.costs = costs;
+        for (const line of costsInWords(costs)) progress.say(line);
+      },
       onPhase: (phase, total) => {
         interrupt.check(stopped);
         this.beginPhase(phase, total);
@@ -145,7 +145,7 @@ class TrainingRun {
         progress.say('Extracting features and fitting probes ...');
       },
     };
-    return runExperiment(engine, { preset, budget, seed, precision, ...data, resume: this.snapshot }, hooks);
+    return runExperiment(engine, { preset, budget, seed, precision, accumulate, checkpointActivations, ...data, resume: this.snapshot }, hooks);
   }
 
   private beginPhase(phase: Phase, total: number): void {
@@ -198,7 +198,7 @@ class TrainingRun {
     progress.end();
     await this.makeFolder();
     const budgetNote = budgetInWords(options.budget, this.presetBudget, settings.budget);
-    const summary = summarise(engine, settings, data, result, { wallSeconds: this.seconds, budgetNote });
+    const summary = summarise(engine, settings, data, result, { wallSeconds: this.seconds, budgetNote, costs: this.costs });
     await folder.write('summary.json', `${JSON.stringify(summary, null, 2)}\n`);
     const report = await folder.write('report.html', await this.page(engine, data, summary));
     progress.say('');

@@ -1,6 +1,7 @@
 /** From the options of `zygo train` to everything that a run does; nothing is read or written here. */
 import type { FaceMode } from '../../data/faces/au-statistics.js';
 import { InputError } from '../../engine/errors.js';
+import { microBatchSize } from '../../model/micro-batches.js';
 import { checkBackbone, presetNamed, type Budget, type Preset } from '../../model/presets.js';
 import type { Precision } from '../../model/precision.js';
 import type { LossWeights } from '../options.js';
@@ -20,6 +21,10 @@ export interface TrainOptions {
   readonly lossWeights?: LossWeights;
   /** 'f32' when left out. */
   readonly precision?: Precision;
+  /** Micro-batches of a step; 1 when left out. */
+  readonly accumulate?: number;
+  /** False when left out. */
+  readonly checkpointActivations?: boolean;
   readonly globalOnly: boolean;
   readonly supervised: boolean;
   readonly checkpointEvery: number;
@@ -40,6 +45,10 @@ export interface TrainSettings {
   readonly budget: Budget;
   readonly seed: number;
   readonly precision: Precision;
+  /** Micro-batches that a step's batch is computed in. */
+  readonly accumulate: number;
+  /** Compute activations again in the backward pass instead of keeping them. */
+  readonly checkpointActivations: boolean;
   readonly source: DataSource;
   /** Steps between checkpoints. */
   readonly checkpointEvery: number;
@@ -76,10 +85,10 @@ function withImageSize(preset: Preset, imageSize: number): Preset {
 /**
  * Everything that follows from the options.
  * @param given names of the options that were given on the command line (others hold defaults)
- * @throws {InputError} for an unknown preset, sizes that do not fit, all losses off, or options that exclude each other
+ * @throws {InputError} for an unknown preset, sizes that do not fit, a batch that cannot be divided, all losses off, or options that exclude each other
  */
 export function resolveSettings(options: TrainOptions, given: ReadonlySet<string>): TrainSettings {
-  const { data, seed, statistics, budget, imageSize, lossWeights, precision = 'f32', checkpointEvery, adapter } = options;
+  const { data, seed, statistics, budget, imageSize, lossWeights, precision = 'f32', accumulate = 1, checkpointActivations = false, checkpointEvery, adapter } = options;
   const named = presetNamed(options.preset);
   const sized = imageSize === undefined ? named : withImageSize(named, imageSize);
   const objective = { ...sized.objective, ...lossWeights };
@@ -90,11 +99,15 @@ export function resolveSettings(options: TrainOptions, given: ReadonlySet<string
     const clash = ['statistics', 'faces'].find((name) => given.has(name));
     if (clash) throw new InputError(`Option --${clash} is for synthetic faces and cannot stand beside --data ${data}.`);
   }
+  const scaled = scaledBudget(named[budget], options);
+  microBatchSize(scaled.batch, accumulate);
   return {
     preset: { ...sized, objective },
-    budget: scaledBudget(named[budget], options),
+    budget: scaled,
     seed,
     precision,
+    accumulate,
+    checkpointActivations,
     source: data === undefined ? { kind: 'synthetic', statistics } : { kind: 'folder', folder: data },
     checkpointEvery,
     adapter,

@@ -5,7 +5,8 @@ import { presetNamed, type Preset } from '../../model/presets.js';
 import { FileTuningStore } from '../../platform/node/tuning-store.js';
 import { shaderSources } from '../../shaders.generated.js';
 import { capturePresetSteps } from '../../tuning/preset.js';
-import { recordKey, type TuningRecord, type TuningSet } from '../../tuning/record.js';
+import { recordKey, type TuningSet } from '../../tuning/record.js';
+import { mergedRecords } from '../../tuning/summary.js';
 import type { TracedProblem } from '../../tuning/trace.js';
 import { tuneStep } from '../../tuning/tune.js';
 import { openDevice } from '../device.js';
@@ -23,12 +24,6 @@ export interface TuneCommandOptions extends Pick<TrainOptions, 'preset' | 'batch
   readonly filter?: string;
   readonly json?: string;
   readonly retune: boolean;
-}
-
-/** Records of both, the later ones where both have a problem. */
-function merged(before: readonly TuningRecord[], after: readonly TuningRecord[]): TuningRecord[] {
-  const byKey = new Map([...before, ...after].map((record) => [recordKey(record), record]));
-  return [...byKey.keys()].sort().map((key) => byKey.get(key) as TuningRecord);
 }
 
 async function saved(set: TuningSet): Promise<string> {
@@ -86,7 +81,7 @@ export async function runTune(options: TuneCommandOptions): Promise<void> {
     if (problems === 0 && !interrupt.signal.aborted) {
       throw new InputError(`--filter "${filter ?? ''}" leaves no problem of the preset ${preset.name}: expected a part of a family or of its sizes, such as matmul.`);
     }
-    const set: TuningSet = { format: 1, environment, records: merged(stored, records) };
+    const set: TuningSet = { format: 1, environment, records: mergedRecords(stored, records) };
     const place = measured > 0 ? `Stored in ${await saved(set)}.` : 'Nothing new to store.';
     const print = (line: string): void => void process.stdout.write(`${line}\n`);
     for (const line of tableLines(records)) print(line);

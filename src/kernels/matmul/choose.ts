@@ -5,8 +5,14 @@
 import type { Engine } from '../../engine/index.js';
 import type { HalfMatmulVariant } from './choose-f16.js';
 
-/** The files of shaders/matmul, from the definition to the fastest: `matmul_<variant>.wgsl`. */
-export type MatmulVariant = 'naive' | 'tile' | 'register' | 'quad' | 'workgroup';
+/**
+ * The files of shaders/matmul, from the definition up: `matmul_<variant>.wgsl`. blockSmall, block and blockWide are
+ * matmul_block.wgsl with tiles of 64 x 64, 128 x 64 and 128 x 128.
+ */
+export type MatmulVariant = 'naive' | 'tile' | 'workgroup' | 'register' | 'quad' | BlockVariant;
+
+/** Tiles of matmul_block.wgsl and its f16 forms. */
+export type BlockVariant = 'blockSmall' | 'block' | 'blockWide';
 
 /** What the choice depends on. */
 export interface MatmulDevice {
@@ -14,6 +20,12 @@ export interface MatmulDevice {
   readonly software: boolean;
   /** True when the device was opened with the feature `subgroups`. */
   readonly subgroups: boolean;
+  /** True when the device was opened with the feature `shader-f16`. */
+  readonly f16?: boolean;
+  /** True when the device was opened with Dawn's experimental subgroup matrices, and has the workgroup memory for their kernel. */
+  readonly matrices?: boolean;
+  /** Invocations that a workgroup may have. */
+  readonly invocations?: number;
 }
 
 /** op(a) op(b) of `problems` pairs; op(a) is [m, k], op(b) [k, n]. */
@@ -40,9 +52,19 @@ export interface MatmulSplitting {
 
 /**
  * Enough workgroups to keep the device busy, each with an inner sum long enough to pay for its output: few for the
- * 16 queues that SwiftShader deals workgroups to, many for a GPU's compute units.
+ * 16 queues that SwiftShader deals workgroups to, many for a GPU's compute units; none to compare with.
  */
-const SPLITTINGS = { few: { workgroups: 64, shortest: 128 }, many: { workgroups: 256, shortest: 256 } } as const satisfies Record<string, MatmulSplitting>;
+const SPLITTINGS = { none: { workgroups: 1, shortest: Infinity }, few: { workgroups: 64, shortest: 128 }, many: { workgroups: 256, shortest: 256 } } as const satisfies Record<string, MatmulSplitting>;
+
+/** Constants of matmul_block.wgsl. */
+const BLOCKS = {
+  blockSmall: { ROWS: 64, COLUMNS: 64, THREADS: 64 },
+  block: { ROWS: 128, COLUMNS: 64, THREADS: 128 },
+  blockWide: { ROWS: 128, COLUMNS: 128, THREADS: 256 },
+} as const satisfies Record<BlockVariant, Readonly<Record<string, number>>>;
+
+/** Workgroup memory of matmul_f16_matrix.wgsl. */
+const MATRIX_BYTES = 26 * 1024;
 
 /** How a problem is launched. */
 export interface MatmulPlan {
@@ -59,7 +81,14 @@ export interface MatmulPlan {
 
 /** The facts about an engine's device that the choice depends on. */
 export function matmulDevice(engine: Engine): MatmulDevice {
-  return { software: engine.info.software, subgroups: engine.device.features.has('subgroups') };
+  const { features, limits } = engine.device;
+  return {
+    software: engine.info.software,
+    subgroups: features.has('subgroups'),
+    f16: features.has('shader-f16'),
+    matrices: engine.info.subgroupMatrix !== undefined && features.has('shader-f16') && features.has('subgroups') && limits.maxComputeWorkgroupStorageSize >= MATRIX_BYTES,
+    invocations: limits.maxComputeInvocationsPerWorkgroup,
+  };
 }
 
 /** True when every row that the kernels would read or write as vec4s begins at a multiple of 4 floats. */
@@ -69,13 +98,18 @@ export function fitsVectors({ m, n, k, transposeA, transposeB, rowSums }: Matmul
 
 /** The variants that take a problem on a device. */
 export function matmulCandidates(device: MatmulDevice, problem: MatmulProblem): MatmulVariant[] {
-  const vectors: MatmulVariant[] = device.subgroups ? ['register', 'quad'] : ['register'];
-  return ['naive', 'tile', 'workgroup', ...(fitsVectors(problem) ? vectors : [])];
+  if (!fitsVectors(problem)) return ['naive', 'tile', 'workgroup'];
+  return ['naive', 'tile', 'workgroup', 'register', ...(device.subgroups ? (['quad'] as const) : []), ...blockCandidates(device)];
+}
+
+/** The block tiles that a device has enough invocations for. */
+export function blockCandidates({ invocations = 128 }: MatmulDevice): BlockVariant[] {
+  return invocations < BLOCKS.blockWide.THREADS ? ['blockSmall', 'block'] : ['blockSmall', 'block', 'blockWide'];
 }
 
 /** How an engine's device splits the inner sums of a problem (see `matmulKey`); the plan is `planMatmul`'s. */
 export function matmulSplitting(engine: Engine, problem = ''): MatmulSplitting {
-  return SPLITTINGS[engine.choose('matmul-splits', ['few', 'many'], engine.info.software ? 'few' : 'many', problem)];
+  return SPLITTINGS[engine.choose('matmul-splits', ['none', 'few', 'many'], engine.info.software ? 'few' : 'many', problem)];
 }
 
 /**
@@ -104,16 +138,48 @@ export function chooseMatmul(device: MatmulDevice, problem: MatmulProblem): Matm
     if (!fitsVectors(problem)) return 'tile';
     return device.subgroups ? 'quad' : 'register';
   }
-  return problem.m < 16 || problem.n < 16 ? 'tile' : 'workgroup';
+  if (problem.m < 16 || problem.n < 16) return 'tile';
+  return fitsVectors(problem) ? chooseBlock(device, problem) : 'workgroup';
 }
 
-/** Rows and columns of the result per workgroup, and the constants that set them. */
-function tiling(variant: MatmulVariant | HalfMatmulVariant, { n, k }: MatmulProblem): { rows: number; columns: number; constants: MatmulPlan['constants']; rowsInX: boolean } {
-  if (variant === 'naive') return { rows: 8, columns: 8, constants: {}, rowsInX: false };
-  if (variant === 'tile') return { rows: 32, columns: 32, constants: {}, rowsInX: false };
-  if (variant === 'workgroup') return { rows: 64, columns: 64, constants: {}, rowsInX: false };
+/** Workgroups that keep a GPU busy: about two for each of its hundred or so compute units. */
+const BUSY = 256;
+
+/**
+ * The largest block tile that still gives a GPU enough workgroups: a larger one reads less memory per multiply-add.
+ * Chosen by design; no GPU was at hand to measure.
+ */
+export function chooseBlock(device: MatmulDevice, { m, n, problems }: MatmulProblem): BlockVariant {
+  const busy = blockCandidates(device).filter((block) => {
+    const { ROWS, COLUMNS } = BLOCKS[block];
+    return m >= ROWS / 2 && n > COLUMNS / 2 && Math.ceil(m / ROWS) * Math.ceil(n / COLUMNS) * problems >= BUSY;
+  });
+  return busy[busy.length - 1] ?? 'blockSmall';
+}
+
+/** A file, rows and columns of the result per workgroup, and the constants that set them. */
+interface Tiling {
+  readonly file: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly constants: MatmulPlan['constants'];
+  /** Tiles of rows are counted in x, not in y. */
+  readonly rowsInX: boolean;
+}
+
+function tiling(variant: MatmulVariant | HalfMatmulVariant, { n, k }: MatmulProblem): Tiling {
+  const plain = { file: variant, constants: {}, rowsInX: false };
+  if (variant === 'naive') return { ...plain, rows: 8, columns: 8 };
+  if (variant === 'tile') return { ...plain, rows: 32, columns: 32 };
+  if (variant === 'workgroup') return { ...plain, rows: 64, columns: 64 };
+  if (variant === 'native') return { ...plain, rows: BLOCKS.block.ROWS, columns: BLOCKS.block.COLUMNS, constants: BLOCKS.block };
+  if (variant === 'matrix') return { ...plain, rows: 64, columns: 64 };
+  if (variant in BLOCKS) {
+    const constants = BLOCKS[variant as BlockVariant];
+    return { file: 'block', rows: constants.ROWS, columns: constants.COLUMNS, constants, rowsInX: false };
+  }
   const WIDE = n > 16;
-  return { rows: 32, columns: WIDE ? 32 : 16, constants: { WIDE, TAIL: k % 4 !== 0 }, rowsInX: true };
+  return { file: variant, rows: 32, columns: WIDE ? 32 : 16, constants: { WIDE, TAIL: k % 4 !== 0 }, rowsInX: true };
 }
 
 /**
@@ -121,14 +187,14 @@ function tiling(variant: MatmulVariant | HalfMatmulVariant, { n, k }: MatmulProb
  * @param splittable false where the epilogue is not linear in the sum (bias, activation, residual)
  */
 export function planMatmul(variant: MatmulVariant | HalfMatmulVariant, splitting: MatmulSplitting, problem: MatmulProblem, splittable: boolean): MatmulPlan {
-  const { rows, columns, constants, rowsInX } = tiling(variant, problem);
+  const { file, rows, columns, constants, rowsInX } = tiling(variant, problem);
   const down = Math.ceil(problem.m / rows);
   const across = Math.ceil(problem.n / columns);
   const most = splittable ? Math.max(1, Math.floor(problem.k / splitting.shortest)) : 1;
   const parts = Math.min(most, Math.ceil(splitting.workgroups / (down * across * problem.problems)));
   const splitLength = Math.ceil(problem.k / parts / 4) * 4;
   return {
-    shader: `matmul/matmul_${problem.half ? 'f16_' : ''}${variant}`,
+    shader: `matmul/matmul_${problem.half ? 'f16_' : ''}${file}`,
     constants,
     grid: rowsInX ? [down, across] : [across, down],
     splits: Math.ceil(problem.k / splitLength),

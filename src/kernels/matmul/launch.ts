@@ -128,6 +128,7 @@ export function launchProduct(engine: Engine, product: Product): void {
         RESIDUAL: Boolean(residual),
         ROW_SUMS: Boolean(rowSums),
         ...(half ? storedAs(variant, halfY) : {}),
+        ...(variant === 'matrix' ? engine.info.subgroupMatrix : {}),
       },
       tensors: { a, b, bias: bias ?? single, residual: residual ?? (halfY ? b : single), y: destination, preactivation: written },
       params: {
@@ -151,8 +152,7 @@ export function launchProduct(engine: Engine, product: Product): void {
   // Parts are added up in f32, whatever the result is stored as.
   const total = y.dtype === 'f32' ? y : engine.empty(y.shape, 'f32', `${label} total`);
   if (sumProblems || problems === 1) {
-    finishColumnSum(engine, destination, 0, total);
-    if (rowSums) finishColumnSum(engine, destination, m * n, rowSums);
+    finishColumnSum(engine, destination, 0, total, rowSums);
   } else {
     finishColumnSum(engine, engine.view(destination, 0, [plan.splits, problems * strideY]), 0, total);
   }

@@ -69,13 +69,14 @@ export function linear(engine: Engine, x: Tensor, weight: Tensor, bias: Tensor |
     const wantsBias = bias !== null && context.needs(2);
     if (!context.needs(0) && !context.needs(1) && !wantsBias) return;
     const dz = sameDtype(engine, preactivation ? geluBackward(engine, preactivation, sameDtype(engine, dy, preactivation)) : dy, x);
-    if (context.needs(0)) launchProduct(engine, { a: dz, b: weight, y: context.target(0), m, n: k, k: n, label: 'linear dx' });
+    // The weight's gradient first: with it the last use of x is over, and x's memory is free for its gradient.
     if (context.needs(1)) {
       const rowSums = wantsBias ? context.target(2) : null;
       launchProduct(engine, { a: dz, b: x, y: context.target(1, 'f32'), m: n, n: k, k: m, transposeA: true, rowSums, label: 'linear dw' });
     } else if (wantsBias) {
       columnSum(engine, engine.noGrad(() => cast(engine, dz, 'f32')), context.target(2));
     }
+    if (context.needs(0)) launchProduct(engine, { a: dz, b: weight, y: context.target(0), m, n: k, k: n, label: 'linear dx' });
   });
   return y;
 }

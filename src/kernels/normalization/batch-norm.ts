@@ -1,5 +1,7 @@
 import { expectShape, gridFor, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
 import { elementWidth, itemLaunch } from '../elementwise/geometry.js';
+import { relu } from '../elementwise/activations.js';
+import { batchNormColumns, FEW_ROWS } from './batch-norm-columns.js';
 import { affineGradients, affineTargets } from './layer-norm.js';
 import { columnShares, rowsAndColumns } from './rows.js';
 
@@ -47,6 +49,8 @@ export interface BatchNormOptions {
   /** Share of the new batch in the running statistics; 0.1 as in torch.nn.BatchNorm1d. */
   readonly momentum?: number;
   readonly epsilon?: number;
+  /** 'none' by default. */
+  readonly activation?: 'none' | 'relu';
 }
 
 /**
@@ -65,13 +69,14 @@ export function batchNorm(
   x: Tensor,
   weight: Tensor,
   bias: Tensor,
-  { training = true, running, momentum = 0.1, epsilon = 1e-5 }: BatchNormOptions = {},
+  { training = true, running, momentum = 0.1, epsilon = 1e-5, activation = 'none' }: BatchNormOptions = {},
 ): Tensor {
   const { rows, columns } = rowsAndColumns(x);
   expectShape('batchNorm: weight', weight.shape, [columns]);
   expectShape('batchNorm: bias', bias.shape, [columns]);
   if (running) expectShape('batchNorm: running', running.shape, [2, columns]);
   else if (!training) throw new ShapeError('batchNorm: evaluation needs running statistics of shape [2, C]; none were given.');
+  if (training && !running && rows <= FEW_ROWS) return batchNormColumns(engine, x, weight, bias, epsilon, activation === 'relu');
   const moments = training ? columnMoments(engine, x) : engine.empty([columns, 2]);
   const statistics = engine.empty([columns, 2]);
   engine.dispatch({
@@ -108,5 +113,5 @@ export function batchNorm(
       bytes: 12 * x.size,
     });
   });
-  return y;
+  return activation === 'relu' ? relu(engine, y) : y;
 }

@@ -26,8 +26,7 @@ export function affineGradients(
     flops: 5 * x.size,
     bytes: 8 * x.size,
   });
-  finishColumnSum(engine, partial, 0, dweight);
-  finishColumnSum(engine, partial, columns, dbias);
+  finishColumnSum(engine, partial, 0, dweight, dbias);
 }
 
 /** Targets of the weight's and bias's gradients: a scratch tensor for one that is not wanted. */
@@ -64,14 +63,16 @@ export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tenso
   engine.record('layerNorm', [x, weight, bias], [y], (context) => {
     const dy = context.gradient(0);
     if (context.needs(0)) {
+      // x goes on past the norm in every block: the gradient that came by that way is added here instead of in a pass of its own.
+      const before = context.takeSum(0);
       engine.dispatch({
         shader: 'normalization/layer_norm_backward',
-        constants,
-        tensors: { x, weight, statistics, dy, dx: context.target(0) },
+        constants: { ...constants, ADDS: before !== null },
+        tensors: { x, weight, statistics, dy, before: before ?? dy, dx: context.target(0) },
         params: { rows, columns },
         workgroups,
-        flops: 11 * x.size,
-        bytes: 12 * x.size,
+        flops: (before ? 12 : 11) * x.size,
+        bytes: (before ? 16 : 12) * x.size,
       });
     }
     if (context.needs(1) || context.needs(2)) {

@@ -6,16 +6,20 @@ import { columnShares, rowsAndColumns } from '../normalization/rows.js';
  * Adds up the shares of a two-stage sum over rows, in order: y[c] = Σ_s partial[s, offset + c].
  * @param partial [shares, stride]
  * @param y [columns], columns + offset ≤ stride; overwritten
+ * @param z overwritten with the sums of the columns that follow, in the same launch
  */
-export function finishColumnSum(engine: Engine, partial: Tensor, offset: number, y: Tensor): void {
+export function finishColumnSum(engine: Engine, partial: Tensor, offset: number, y: Tensor, z: Tensor | null = null): void {
   const [shares, stride] = partial.shape;
+  const second = z?.size ?? 0;
   engine.dispatch({
     shader: 'reduction/column_sum_finish',
-    tensors: { partial, y },
-    params: { columns: y.size, shares, stride, offset },
-    workgroups: gridFor(y.size),
-    flops: shares * y.size,
-    bytes: 4 * (shares + 1) * y.size,
+    constants: { PAIR: z !== null },
+    // A written binding that is not touched still needs a storage of its own.
+    tensors: { partial, y, z: z ?? engine.empty([4], 'f32', 'no second sum') },
+    params: { columns: y.size, second, shares, stride, offset },
+    workgroups: gridFor(y.size + second),
+    flops: shares * (y.size + second),
+    bytes: 4 * (shares + 1) * (y.size + second),
   });
 }
 

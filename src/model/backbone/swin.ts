@@ -11,6 +11,15 @@ import { dense } from '../dense.js';
 import type { ParameterLookup } from '../parameters.js';
 import { patchSizeOf, usedStages, type BackboneConfig } from '../presets.js';
 import { blockName, mergeName } from './specs.js';
+import type { StochasticDepth } from './stochastic-depth.js';
+
+/** How a forward pass is computed, besides what. */
+export interface ForwardOptions {
+  /** Keep only what goes into each block for the backward pass, which computes the rest again (see Engine.checkpoint). */
+  readonly checkpointActivations?: boolean;
+  /** Leaves out residual branches at random, in training; none when left out. */
+  readonly stochasticDepth?: StochasticDepth | null;
+}
 
 /** A network's parameters under a name prefix, and what it computes with them. */
 export class Swin {
@@ -37,8 +46,12 @@ export class Swin {
     return this.norm(conv2d(engine, half, get('stem.1.weight'), get('stem.1.bias'), options), `${prefix}features.0.2`);
   }
 
-  /** One block: x [B, H, W, C] to the same shape. */
-  private block(x: Tensor, name: string, heads: number, shift: number): Tensor {
+  /** One block: x [B, H, W, C] to the same shape. `index` counts the blocks of all stages. */
+  private block(
+    x: Tensor,
+    name: string,
+    { heads, shift, index, depth }: { readonly heads: number; readonly shift: number; readonly index: number; readonly depth: StochasticDepth | null },
+  ): Tensor {
     const { engine, parameters } = this;
     const get = (part: string) => parameters.get(`${name}.${part}`);
     const qkv = dense(engine, this.norm(x, `${name}.norm1`), get('attn.qkv.weight'), get('attn.qkv.bias'), { half: true });
@@ -48,16 +61,18 @@ export class Swin {
       shift,
       padQkv: get('attn.qkv.bias'),
     });
-    const mixed = dense(engine, attended, get('attn.proj.weight'), get('attn.proj.bias'), { residual: x });
+    const project = (residual: { residual?: Tensor }) => dense(engine, attended, get('attn.proj.weight'), get('attn.proj.bias'), residual);
+    const mixed = depth ? depth.residual(x, project({}), index, 0) : project({ residual: x });
     const hidden = dense(engine, this.norm(mixed, `${name}.norm2`), get('mlp.0.weight'), get('mlp.0.bias'), { activation: 'gelu', half: true });
-    return dense(engine, hidden, get('mlp.3.weight'), get('mlp.3.bias'), { residual: mixed });
+    const out = (residual: { residual?: Tensor }) => dense(engine, hidden, get('mlp.3.weight'), get('mlp.3.bias'), residual);
+    return depth ? depth.residual(mixed, out({}), index, 1) : out({ residual: mixed });
   }
 
   /**
    * @param image [B, H, W, 3], normalised; with patches, H and W are multiples of the patch size
    * @returns the normalised map [B, h, w, C] of every stage that is used, by stage
    */
-  forward(image: Tensor): ReadonlyMap<number, Tensor> {
+  forward(image: Tensor, { checkpointActivations = false, stochasticDepth = null }: ForwardOptions = {}): ReadonlyMap<number, Tensor> {
     const { depths, heads, windowSize } = this.config;
     const used = usedStages(this.config);
     const maps = new Map<number, Tensor>();
@@ -70,7 +85,11 @@ export class Swin {
       }
       for (let block = 0; block < depth; block++) {
         const shift = block % 2 === 1 ? Math.floor(windowSize / 2) : 0;
-        x = this.block(x, blockName(this.prefix, stage, block), heads[stage], shift);
+        const before = x;
+        const index = depths.slice(0, stage).reduce((sum, count) => sum + count, block);
+        const applied = stochasticDepth?.applies(index) ? stochasticDepth : null;
+        const body = () => this.block(before, blockName(this.prefix, stage, block), { heads: heads[stage], shift, index, depth: applied });
+        x = checkpointActivations ? this.engine.checkpoint(body) : body();
       }
       if (used.includes(stage)) maps.set(stage, this.norm(x, `${this.prefix}norm.${stage}`));
     });

@@ -49,4 +49,10 @@ export class IndexedDbTuningStore implements TuningStore {
     await within('readwrite', (entries) => entries.put(set, name));
     return `this browser's database "${DATABASE}"`;
   }
+
+  /** Takes away what is stored for an environment. */
+  async remove(environment: TuningEnvironment): Promise<void> {
+    const name = await environmentName(environment);
+    await within('readwrite', (entries) => entries.delete(name));
+  }
 }

@@ -18,6 +18,8 @@ export interface NodeGpu {
 export interface NodeGpuOptions {
   /** 'auto' (default): a real GPU first. 'software': the bundled SwiftShader even where there is a GPU. */
   adapter?: 'auto' | 'software';
+  /** Lets Dawn offer its experimental subgroup matrices, which are no part of WebGPU; see `openEngine`. */
+  subgroupMatrix?: boolean;
   /** Dawn toggles such as 'disable-dawn-features=timestamp_quantization'. */
   dawnFlags?: readonly string[];
 }
@@ -31,10 +33,23 @@ const DEFAULT_FLAGS = ['disable-dawn-features=timestamp_quantization'];
 /** Dawn's instance must outlive its adapters and their devices: collected earlier, it takes the process down with it. */
 const instances = new WeakMap<GPUAdapter, GPU>();
 
+/** Dawn offers experimental features only to those who allow them. */
+const UNSAFE_FLAG = 'enable-dawn-features=allow_unsafe_apis';
+
+/** Dawn takes one list for each name, the last: lists of one name are joined. */
+function joinLists(flags: readonly string[]): string[] {
+  const lists = new Map<string, string[]>();
+  for (const flag of flags) {
+    const [name, list] = flag.split('=', 2);
+    lists.set(name, [...(lists.get(name) ?? []), ...(list === undefined ? [] : [list])]);
+  }
+  return [...lists].map(([name, list]) => (list.length === 0 ? name : `${name}=${list.join(',')}`));
+}
+
 async function requestAdapter(flags: readonly string[]): Promise<{ gpu: GPU; adapter: GPUAdapter } | null> {
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
-  const gpu = create([...flags]) as GPU;
+  const gpu = create(joinLists(flags)) as GPU;
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) return null;
   instances.set(adapter, gpu);
@@ -75,7 +90,7 @@ async function useSwiftShader(): Promise<void> {
  * @throws {DeviceError} when there is none, with what to install.
  */
 export async function findNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu> {
-  const flags = [...DEFAULT_FLAGS, ...(options.dawnFlags ?? [])];
+  const flags = [...DEFAULT_FLAGS, ...(options.subgroupMatrix ? [UNSAFE_FLAG] : []), ...(options.dawnFlags ?? [])];
   // Without a Vulkan loader Dawn on Linux finds nothing and prints a warning: do not even ask.
   const canHaveGpu = process.platform !== 'linux' || loadLibrary('libvulkan.so.1');
   if (options.adapter !== 'software' && canHaveGpu) {

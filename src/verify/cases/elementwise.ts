@@ -1,6 +1,6 @@
 /** Elementwise ops: counts that are no multiple of 4 and fill several workgroups. */
 import { roundToHalf } from '../../engine/index.js';
-import { accumulate, add, affine, cast, filled, gelu, relu } from '../../kernels/elementwise/index.js';
+import { accumulate, add, affine, cast, filled, gelu, relu, stochasticResidual } from '../../kernels/elementwise/index.js';
 import * as reference from '../../../test/reference/elementwise.js';
 import { differentiable } from '../differentiable.js';
 import { FORWARD_TOLERANCE, type VerifyCase } from '../types.js';
@@ -26,6 +26,21 @@ function accumulateCase(): VerifyCase {
   };
 }
 
+/** Draws below and above the rate of 0.25, with samples of a whole and of a broken number of vec4s. */
+function stochasticCases(): VerifyCase[] {
+  const draws = [0.9, 0.1, 0.25, 0.2, 0.6];
+  return [[draws.length, 7, 36], [draws.length, 83]].map((shape) => {
+    const perSample = shape.slice(1).reduce((product, length) => product * length, 1);
+    return differentiable({
+      op: 'stochasticResidual',
+      name: `[${shape.join(', ')}], rate 0.25`,
+      inputs: { a: input(shape, 5), b: input(shape, 6) },
+      forward: (engine, { a, b }) => stochasticResidual(engine, a, b, engine.tensor(draws, [draws.length]), 0.25),
+      reference: ({ a, b }) => a.map((value, index) => value + (draws[Math.floor(index / perSample)] < 0.25 ? 0 : b[index] / 0.75)),
+    });
+  });
+}
+
 /** Cases of src/kernels/elementwise. */
 export function elementwiseCases(): VerifyCase[] {
   const x = input([COUNT], 1, { spread: 4 });
@@ -38,6 +53,7 @@ export function elementwiseCases(): VerifyCase[] {
       reference: ({ a, b }) => a.map((value, index) => value + b[index]),
     }),
     accumulateCase(),
+    ...stochasticCases(),
     differentiable({
       op: 'affine',
       name: `[${COUNT}], 1.5 x - 0.25`,

@@ -21,6 +21,22 @@ function batchNormCases(): VerifyCase[] {
   const start = Float32Array.from({ length: 2 * columns }, (_, index) => (index < columns ? 0.25 : 1.5));
   const running = { mean: [...start.subarray(0, columns)], variance: [...start.subarray(columns)] };
   const moments = reference.columnMoments(inputs.x.data, columns);
+  // Few rows: one launch, with vectors and without, with ReLU and without.
+  const fewRows = [[48, 20], [9, 7]].flatMap(([few, width]) => {
+    const given = { x: input([few, width], 26, { spread: 2, offset: 1 }), weight: weightsOf(width), bias: input([width], 27) };
+    return (['none', 'relu'] as const).map((activation) =>
+      differentiable({
+        op: 'batchNorm',
+        name: `[${few}, ${width}], training${activation === 'relu' ? ', ReLU' : ''}`,
+        inputs: given,
+        forward: (engine, { x, weight, bias }) => batchNorm(engine, x, weight, bias, { activation }),
+        reference: ({ x, weight, bias }) => {
+          const y = reference.batchNorm(x, weight, bias);
+          return activation === 'relu' ? y.map((value) => Math.max(value, 0)) : y;
+        },
+      }),
+    );
+  });
   return [
     differentiable({
       op: 'batchNorm',
@@ -29,6 +45,7 @@ function batchNormCases(): VerifyCase[] {
       forward: (engine, { x, weight, bias }) => batchNorm(engine, x, weight, bias),
       reference: ({ x, weight, bias }) => reference.batchNorm(x, weight, bias),
     }),
+    ...fewRows,
     differentiable({
       op: 'batchNorm',
       name: `[${rows}, ${columns}], evaluation`,

@@ -1,0 +1,291 @@
+// Matrix product of f16 operands for GPUs, tiles staged in workgroup memory and multiplied 8 x 8 to a thread:
+//   y = activation(op(a) op(b) + bias) + residual, for each problem of a batch; every sum in f32.
+//
+// a [m, k] or, transposed, [k, m]; b [k, n] or [n, k]: f16, two to a word, which needs no optional feature. bias [n] f32;
+// residual, y and preactivation [m, n], f32 or f16; all dense, all read four at a time. So n must be a multiple of 4, m
+// where a is transposed, k where a or b is contiguous along k.
+//
+// matmul_block.wgsl with other loads and stores; see there for the plan. Operands are widened before they are staged: half
+// the traffic with memory, the same arithmetic. matmul_f16_native.wgsl stages them as they are.
+//
+// Dispatch: x = ceil(n / COLUMNS), y = ceil(m / ROWS), z = problems * splits.
+
+// The tile. 64 x 64, 128 x 64 or 128 x 128; THREADS is ROWS * COLUMNS / 64. 128 x 64 keeps to the limits of every device:
+// 128 threads, 12 KiB.
+const ROWS: u32 = 128u;
+const COLUMNS: u32 = 64u;
+const THREADS: u32 = 128u;
+
+// Four f16, two to a word. Two f32, as bits. `stored` says what residual, y and preactivation hold, HALF_Y says the same.
+alias half4 = vec2<u32>;
+alias float2 = vec2<u32>;
+alias stored = float2;
+const HALF_Y: bool = false;
+
+// op(a) = transpose of a: a is stored [k, m]. Otherwise [m, k]. Likewise b: [n, k], otherwise [k, n].
+const TRANSPOSE_A: bool = false;
+const TRANSPOSE_B: bool = false;
+// The parts of the epilogue. PREACTIVATION also stores op(a) op(b) + bias, for the backward pass of GELU.
+const BIAS: bool = false;
+const GELU: bool = false;
+const PREACTIVATION: bool = false;
+const RESIDUAL: bool = false;
+// Also stores the sums of op(a)'s rows, [m] f32 behind y's m n ones (gradient of a bias); y is f32 then.
+const ROW_SUMS: bool = false;
+
+// Terms of the inner sum per step.
+const STEP: u32 = 16u;
+
+struct Params {
+  m: u32,
+  n: u32,
+  k: u32,
+  // Terms of the inner sum per split, a multiple of 4: split s sums over k in [s splitLength, (s + 1) splitLength).
+  splitLength: u32,
+  // Problems per split; output z = split * problems + problem. `first` is the z of this dispatch's first workgroup.
+  problems: u32,
+  first: u32,
+  // Elements from one problem to the next (0: the same matrix for all).
+  strideA: u32,
+  strideB: u32,
+  strideY: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<half4>;
+@group(0) @binding(1) var<storage, read> b: array<half4>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> residual: array<stored>;
+@group(0) @binding(4) var<storage, read_write> y: array<stored>;
+@group(0) @binding(5) var<storage, read_write> preactivation: array<stored>;
+@group(0) @binding(6) var<uniform> params: Params;
+
+// [k][row / 4] and [k][column / 4].
+var<workgroup> tileA: array<vec4<f32>, ROWS * STEP / 4u>;
+var<workgroup> tileB: array<vec4<f32>, COLUMNS * STEP / 4u>;
+
+fn four_a(at: u32) -> vec4<f32> {
+  let words = a[at];
+  return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
+}
+
+fn four_b(at: u32) -> vec4<f32> {
+  let words = b[at];
+  return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
+}
+
+// Four rows of op(a) from `row` on, at k .. k + 3: one column of the result per k.
+fn load_a(base: u32, row: u32, k: u32, end: u32) -> mat4x4<f32> {
+  let exists = vec4<bool>(k < end, k + 1u < end, k + 2u < end, k + 3u < end);
+  let zero = vec4<f32>();
+  if (TRANSPOSE_A) {
+    let m4 = params.m / 4u;
+    let ks = min(vec4<u32>(k, k + 1u, k + 2u, k + 3u), vec4<u32>(params.k - 1u));
+    let at = base + ks * m4 + min(row / 4u, m4 - 1u);
+    return mat4x4<f32>(
+      select(zero, four_a(at.x), exists.x),
+      select(zero, four_a(at.y), exists.y),
+      select(zero, four_a(at.z), exists.z),
+      select(zero, four_a(at.w), exists.w),
+    );
+  }
+  // k and the end of the sum are multiples of 4.
+  let k4 = params.k / 4u;
+  let at = base + min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(params.m - 1u)) * k4 + min(k / 4u, k4 - 1u);
+  return transpose(mat4x4<f32>(
+    select(zero, four_a(at.x), exists.x),
+    select(zero, four_a(at.y), exists.x),
+    select(zero, four_a(at.z), exists.x),
+    select(zero, four_a(at.w), exists.x),
+  ));
+}
+
+// Four columns of op(b) from `column` on, at k .. k + 3: one column of the result per k.
+fn load_b(base: u32, column: u32, k: u32) -> mat4x4<f32> {
+  if (TRANSPOSE_B) {
+    let k4 = params.k / 4u;
+    let at = base + min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(params.n - 1u)) * k4 + min(k / 4u, k4 - 1u);
+    return transpose(mat4x4<f32>(four_b(at.x), four_b(at.y), four_b(at.z), four_b(at.w)));
+  }
+  let n4 = params.n / 4u;
+  let ks = min(vec4<u32>(k, k + 1u, k + 2u, k + 3u), vec4<u32>(params.k - 1u));
+  let at = base + ks * n4 + min(column / 4u, n4 - 1u);
+  return mat4x4<f32>(four_b(at.x), four_b(at.y), four_b(at.z), four_b(at.w));
+}
+
+// The bits of the nearest f16 numbers, as in elementwise/to_half.wgsl: `pack2x16float` leaves overflow and rounding open.
+fn half_bits(value: vec4<f32>) -> vec4<u32> {
+  let bits = bitcast<vec4<u32>>(value);
+  let magnitude = bits & vec4<u32>(0x7fffffffu);
+  let odd = (magnitude >> vec4<u32>(13u)) & vec4<u32>(1u);
+  let normal = (magnitude + odd - vec4<u32>(0x37fff001u)) >> vec4<u32>(13u);
+  let small = bitcast<vec4<u32>>(abs(value) + vec4<f32>(0.5)) - vec4<u32>(0x3f000000u);
+  let finite = select(normal, small, magnitude < vec4<u32>(0x38800000u));
+  let special = select(vec4<u32>(0x7c00u), vec4<u32>(0x7e00u), magnitude > vec4<u32>(0x7f800000u));
+  return select(finite, special, magnitude >= vec4<u32>(0x477ff000u)) | ((bits >> vec4<u32>(16u)) & vec4<u32>(0x8000u));
+}
+
+fn pack_half(value: vec4<f32>) -> vec2<u32> {
+  let bits = half_bits(value);
+  return vec2<u32>(bits.x | (bits.y << 16u), bits.z | (bits.w << 16u));
+}
+
+// Exact GELU, x Phi(x), with Phi as in elementwise/gelu.wgsl.
+fn gelu(x: vec4<f32>) -> vec4<f32> {
+  let t = 1.0 / (1.0 + 0.35 * abs(x));
+  let tail = t * (0.13977842 + t * (0.13676241 + t * (0.1439531 + t * (0.0066017848 + t * (0.21437776 + t * (-0.18670027 + t * 0.045226850))))))
+    * exp(-0.5 * x * x);
+  return x * select(tail, 1.0 - tail, x >= vec4<f32>());
+}
+
+// Stores four columns of one row. (The names differ from the callers' because wgsl_reflect's interpreter lets the
+// parameters of a function without a result overwrite the caller's variables of the same name.)
+fn store(output: u32, line: u32, place: u32, sum: vec4<f32>) {
+  if (line < params.m && place < params.n) {
+    var value = sum;
+    let at = (output * params.strideY + line * params.n + place) / 4u;
+    if (BIAS) {
+      value += bias[place / 4u];
+    }
+    if (HALF_Y) {
+      if (PREACTIVATION) {
+        preactivation[at] = pack_half(value);
+      }
+      if (GELU) {
+        value = gelu(value);
+      }
+      if (RESIDUAL) {
+        let words = residual[at];
+        value += vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
+      }
+      y[at] = pack_half(value);
+    } else {
+      if (PREACTIVATION) {
+        preactivation[2u * at] = bitcast<vec2<u32>>(value.xy);
+        preactivation[2u * at + 1u] = bitcast<vec2<u32>>(value.zw);
+      }
+      if (GELU) {
+        value = gelu(value);
+      }
+      if (RESIDUAL) {
+        value += vec4<f32>(bitcast<vec2<f32>>(residual[2u * at]), bitcast<vec2<f32>>(residual[2u * at + 1u]));
+      }
+      y[2u * at] = bitcast<vec2<u32>>(value.xy);
+      y[2u * at + 1u] = bitcast<vec2<u32>>(value.zw);
+    }
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(local_invocation_index) index: u32, @builtin(workgroup_id) tile: vec3<u32>) {
+  let z = params.first + tile.z;
+  let problem = z % params.problems;
+  let start = z / params.problems * params.splitLength;
+  let end = min(start + params.splitLength, params.k);
+  let baseA = problem * (params.strideA / 4u);
+  let baseB = problem * (params.strideB / 4u);
+  let row0 = tile.y * ROWS;
+  let column0 = tile.x * COLUMNS;
+
+  // What this thread stages. Contiguous along k: eight threads take eight groups of rows at the same four k, the next eight
+  // the next four k. Otherwise: neighbours take neighbours along the rows.
+  let stagesA = index < ROWS;
+  let groupA = select(index % 8u + index / 32u * 8u, index % (ROWS / 4u), TRANSPOSE_A) % (ROWS / 4u);
+  let stepA = select(index / 8u % 4u, index / (ROWS / 4u), TRANSPOSE_A) * 4u;
+  // With 128 x 128 each half of the threads stages one tile; the other half of 128 x 64 only multiplies.
+  let other = select(index, index - ROWS, THREADS > ROWS && index >= ROWS);
+  let stagesB = select((index < COLUMNS), (index >= ROWS), THREADS > ROWS);
+  let groupB = select(other % (COLUMNS / 4u), other % 8u + other / 32u * 8u, TRANSPOSE_B) % (COLUMNS / 4u);
+  let stepB = select(other / (COLUMNS / 4u), other / 8u % 4u, TRANSPOSE_B) * 4u;
+
+  // This thread's place in the grid of ROWS / 8 by COLUMNS / 8 threads.
+  let across = index % (COLUMNS / 8u);
+  let down = index / (COLUMNS / 8u);
+
+  // leftI and rightI: row I of this thread, its first and its second four columns.
+  var left0 = vec4<f32>(); var right0 = vec4<f32>();
+  var left1 = vec4<f32>(); var right1 = vec4<f32>();
+  var left2 = vec4<f32>(); var right2 = vec4<f32>();
+  var left3 = vec4<f32>(); var right3 = vec4<f32>();
+  var left4 = vec4<f32>(); var right4 = vec4<f32>();
+  var left5 = vec4<f32>(); var right5 = vec4<f32>();
+  var left6 = vec4<f32>(); var right6 = vec4<f32>();
+  var left7 = vec4<f32>(); var right7 = vec4<f32>();
+  var upperSums = vec4<f32>();
+  var lowerSums = vec4<f32>();
+
+  var nextA = mat4x4<f32>();
+  var nextB = mat4x4<f32>();
+  if (stagesA) {
+    nextA = load_a(baseA, row0 + 4u * groupA, start + stepA, end);
+  }
+  if (stagesB) {
+    nextB = load_b(baseB, column0 + 4u * groupB, start + stepB);
+  }
+  for (var k0 = start; k0 < end; k0 += STEP) {
+    if (stagesA) {
+      tileA[stepA * (ROWS / 4u) + groupA] = nextA[0];
+      tileA[(stepA + 1u) * (ROWS / 4u) + groupA] = nextA[1];
+      tileA[(stepA + 2u) * (ROWS / 4u) + groupA] = nextA[2];
+      tileA[(stepA + 3u) * (ROWS / 4u) + groupA] = nextA[3];
+    }
+    if (stagesB) {
+      tileB[stepB * (COLUMNS / 4u) + groupB] = nextB[0];
+      tileB[(stepB + 1u) * (COLUMNS / 4u) + groupB] = nextB[1];
+      tileB[(stepB + 2u) * (COLUMNS / 4u) + groupB] = nextB[2];
+      tileB[(stepB + 3u) * (COLUMNS / 4u) + groupB] = nextB[3];
+    }
+    workgroupBarrier();
+    let next = k0 + STEP;
+    if (next < end) {
+      if (stagesA) {
+        nextA = load_a(baseA, row0 + 4u * groupA, next + stepA, end);
+      }
+      if (stagesB) {
+        nextB = load_b(baseB, column0 + 4u * groupB, next + stepB);
+      }
+    }
+    for (var k = 0u; k < STEP; k += 1u) {
+      let upper = tileA[k * (ROWS / 4u) + down];
+      let lower = tileA[k * (ROWS / 4u) + down + ROWS / 8u];
+      let near = tileB[k * (COLUMNS / 4u) + across];
+      let far = tileB[k * (COLUMNS / 4u) + across + COLUMNS / 8u];
+      left0 += upper.x * near; right0 += upper.x * far;
+      left1 += upper.y * near; right1 += upper.y * far;
+      left2 += upper.z * near; right2 += upper.z * far;
+      left3 += upper.w * near; right3 += upper.w * far;
+      left4 += lower.x * near; right4 += lower.x * far;
+      left5 += lower.y * near; right5 += lower.y * far;
+      left6 += lower.z * near; right6 += lower.z * far;
+      left7 += lower.w * near; right7 += lower.w * far;
+      if (ROW_SUMS) {
+        upperSums += upper;
+        lowerSums += lower;
+      }
+    }
+    workgroupBarrier();
+  }
+
+  let row = row0 + 4u * down;
+  let below = row + ROWS / 2u;
+  let column = column0 + 4u * across;
+  let beside = column + COLUMNS / 2u;
+  store(z, row, column, left0); store(z, row, beside, right0);
+  store(z, row + 1u, column, left1); store(z, row + 1u, beside, right1);
+  store(z, row + 2u, column, left2); store(z, row + 2u, beside, right2);
+  store(z, row + 3u, column, left3); store(z, row + 3u, beside, right3);
+  store(z, below, column, left4); store(z, below, beside, right4);
+  store(z, below + 1u, column, left5); store(z, below + 1u, beside, right5);
+  store(z, below + 2u, column, left6); store(z, below + 2u, beside, right6);
+  store(z, below + 3u, column, left7); store(z, below + 3u, beside, right7);
+  if (ROW_SUMS && tile.x == 0u && across == 0u) {
+    let behind = (z * params.strideY + params.m * params.n + row) / 4u;
+    if (row < params.m) {
+      y[2u * behind] = bitcast<vec2<u32>>(upperSums.xy);
+      y[2u * behind + 1u] = bitcast<vec2<u32>>(upperSums.zw);
+    }
+    if (below < params.m) {
+      y[2u * behind + ROWS / 4u] = bitcast<vec2<u32>>(lowerSums.xy);
+      y[2u * behind + ROWS / 4u + 1u] = bitcast<vec2<u32>>(lowerSums.zw);
+    }
+  }
+}
