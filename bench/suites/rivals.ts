@@ -1,6 +1,7 @@
 /** Fused window attention against the same maths from separate kernels, alone and within a whole Swin block. */
 import type { Engine, Tensor } from '../../src/engine/index.js';
 import { windowAttention, type WindowAttentionOptions } from '../../src/kernels/attention/index.js';
+import { add, gelu } from '../../src/kernels/elementwise/index.js';
 import { linear } from '../../src/kernels/matmul/index.js';
 import { layerNorm } from '../../src/kernels/normalization/index.js';
 import { input } from '../../src/verify/values.js';
@@ -14,18 +15,25 @@ import type { Stage } from './context.js';
 import { attentionCase } from './ops.js';
 
 const SEPARATE = 'zygo, separate kernels';
+const SEPARATE_ATTENTION = 'zygo, separate kernels for attention only';
+
+/** Another implementation of a case. */
+interface Rival {
+  readonly implementation: string;
+  readonly forward: OpCase['forward'];
+}
 
 type Attention = (engine: Engine, qkv: Tensor, table: Tensor, options: WindowAttentionOptions) => Tensor;
 
-/** The two implementations of a case in turns, forward and with the backward pass. */
-function rivals(what: string, given: OpCase, separate: OpCase['forward']): Group[] {
+/** The implementations of a case in turns, forward and with the backward pass. */
+function rivals(what: string, given: OpCase, others: readonly Rival[]): Group[] {
   return (['forward', 'forward and backward'] as const).map((pass) => ({
     name: `${what}, fused and from separate kernels: ${given.shape}, ${pass}`,
     subjects: [
       subjectOf(given, { section: 'comparison', pass }),
-      subjectOf(given, { section: 'comparison', pass, rival: { implementation: SEPARATE, forward: separate } }),
+      ...others.map((rival) => subjectOf(given, { section: 'comparison', pass, rival })),
     ],
-    ratios: [[1, 0]],
+    ratios: others.map((_, at) => [at + 1, 0] as const),
   }));
 }
 
@@ -33,7 +41,8 @@ function rivals(what: string, given: OpCase, separate: OpCase['forward']): Group
 export function attentionRivals(stage: Stage, batch: number): Group[] {
   const { model, heads, windowSize, shift } = stage;
   const given = attentionCase(model, { batch, ...stage });
-  return rivals('Window attention', given, (engine, { qkv, table }) => composedWindowAttention(engine, qkv, table, { heads, windowSize, shift }));
+  const forward: OpCase['forward'] = (engine, { qkv, table }) => composedWindowAttention(engine, qkv, table, { heads, windowSize, shift });
+  return rivals('Window attention', given, [{ implementation: SEPARATE, forward }]);
 }
 
 /** Weights of a block by name, in the order of the forward pass. */
@@ -63,6 +72,15 @@ function block(engine: Engine, t: Readonly<Record<string, Tensor>>, stage: Stage
   const mixed = linear(engine, attended, t.projWeight, t.projBias, { residual: t.x });
   const hidden = linear(engine, layerNorm(engine, mixed, t.norm2Weight, t.norm2Bias), t.upWeight, t.upBias, { activation: 'gelu' });
   return linear(engine, hidden, t.downWeight, t.downBias, { residual: mixed });
+}
+
+/** The same block with a launch for every step: GELU and residual sums too; a linear layer adds its bias, as everywhere. */
+function separateBlock(engine: Engine, t: Readonly<Record<string, Tensor>>, stage: Stage): Tensor {
+  const qkv = linear(engine, layerNorm(engine, t.x, t.norm1Weight, t.norm1Bias), t.qkvWeight, t.qkvBias);
+  const attended = composedWindowAttention(engine, qkv, t.table, { heads: stage.heads, windowSize: stage.windowSize, shift: stage.shift });
+  const mixed = add(engine, linear(engine, attended, t.projWeight, t.projBias), t.x);
+  const hidden = gelu(engine, linear(engine, layerNorm(engine, mixed, t.norm2Weight, t.norm2Bias), t.upWeight, t.upBias));
+  return add(engine, linear(engine, hidden, t.downWeight, t.downBias), mixed);
 }
 
 function blockReference(v: Readonly<Record<string, Float64Array>>, images: number, stage: Stage): Float64Array {
@@ -96,5 +114,8 @@ export function blockRivals(stage: Stage, batch: number): Group[] {
     against: `float64 reference of ${CHECKED.join(', ')}; gradients by central differences along a random direction`,
     period: base.data.length,
   };
-  return rivals('Swin block', given, (engine, tensors) => block(engine, tensors, stage, composedWindowAttention));
+  return rivals('Swin block', given, [
+    { implementation: SEPARATE, forward: (engine, tensors) => separateBlock(engine, tensors, stage) },
+    { implementation: SEPARATE_ATTENTION, forward: (engine, tensors) => block(engine, tensors, stage, composedWindowAttention) },
+  ]);
 }
