@@ -2,7 +2,7 @@
 import type { Engine } from '../src/engine/index.js';
 import type { AttentionCase } from './reference/attention.js';
 
-const KINDS = ['shared', 'direct', 'quad'] as const;
+const KINDS = ['shared', 'rows', 'direct', 'quad'] as const;
 
 /** Whether a map has padding tokens. */
 export function isPadded({ height, width, windowSize }: AttentionCase): boolean {
@@ -12,11 +12,18 @@ export function isPadded({ height, width, windowSize }: AttentionCase): boolean 
 /** Runs `body` once per kind; a pass that a kind does not take runs the kernels with workgroup memory, which take all. */
 export async function forEachKind(engine: Engine, shape: AttentionCase, body: (kind: string) => Promise<void>): Promise<void> {
   const { headDim, windowSize } = shape;
-  const quad = engine.device.features.has('subgroups') && !isPadded(shape) && headDim % 4 === 0 && headDim <= 32;
+  const plain = !isPadded(shape) && headDim % 4 === 0 && headDim <= 32;
+  const staged = 8 * windowSize ** 2 * headDim + 4 * (2 * windowSize - 1) ** 2;
+  const takes = {
+    shared: true,
+    rows: plain && windowSize < 12 && staged <= 16 * 1024 - 32,
+    direct: true,
+    quad: plain && engine.device.features.has('subgroups'),
+  };
   for (const kind of KINDS) {
-    if (kind === 'quad' && !quad) continue;
+    if (!takes[kind]) continue;
     engine.force('attention-forward', kind);
-    engine.force('attention-backward', kind === 'direct' && windowSize > 4 ? 'shared' : kind);
+    engine.force('attention-backward', kind === 'rows' || (kind === 'direct' && windowSize > 4) ? 'shared' : kind);
     try {
       await body(kind);
     } finally {

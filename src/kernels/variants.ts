@@ -35,8 +35,11 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   sinkhorn: { base: 'workgroup', variants: { workgroup: [], simd: [], tiled: [] } },
   /** Threads per row and per tile of columns of the launches for large transport problems. */
   'sinkhorn-tiles': { base: 'wide', variants: { wide: [], narrow: [] } },
-  /** With workgroup memory and barriers, with each thread on its own, or with loads shared by four neighbouring lanes. */
-  'attention-forward': { base: 'shared', variants: { shared: [], direct: [], quad: ['subgroups'] } },
+  /**
+   * With scores in workgroup memory; with keys and values there and a thread per query; with each thread on its own; or
+   * with loads shared by four neighbouring lanes.
+   */
+  'attention-forward': { base: 'shared', variants: { shared: [], rows: [], direct: [], quad: ['subgroups'] } },
   'attention-backward': { base: 'shared', variants: { shared: [], direct: [], quad: ['subgroups'] } },
   'region-pool': { base: 'shared', variants: { shared: [], direct: [] } },
 };

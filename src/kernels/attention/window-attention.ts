@@ -1,13 +1,14 @@
 import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
 import { cast } from '../elementwise/index.js';
 import { columnSum } from '../reduction/index.js';
-import { chooseKernel, windowGeometry, type WindowAttentionOptions, type WindowGeometry } from './geometry.js';
+import { chooseKernel } from './choose.js';
+import { windowGeometry, type WindowAttentionOptions, type WindowGeometry } from './geometry.js';
 
 /**
  * Workgroups that the backward pass aims for: enough to fill the device, while windows are grouped so that the
  * table's partial sums stay few.
  */
-const BACKWARD_WORKGROUPS = { direct: 32, shared: 1024, quad: 64 };
+const BACKWARD_WORKGROUPS = { direct: 32, shared: 1024, rows: 1024, quad: 64 };
 
 function sharedParams(geometry: WindowGeometry): Record<string, number> {
   const { heads, height, width, windowsY, windowsX, shiftY, shiftX, headDim } = geometry;
@@ -97,7 +98,7 @@ export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, opti
   engine.dispatch({
     shader,
     constants,
-    tensors: { qkv: inSingle(engine, qkv), ...(kind === 'quad' ? {} : { pad }), table, y, lse },
+    tensors: { qkv: inSingle(engine, qkv), ...(kind === 'quad' || kind === 'rows' ? {} : { pad }), table, y, lse },
     params: { ...sharedParams(geometry), pairs },
     workgroups: gridFor(pairs * itemsPerPair, itemsPerWorkgroup),
     flops: 2 * productFlops(geometry),
