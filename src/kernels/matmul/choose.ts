@@ -130,8 +130,16 @@ export function matmulSplitting(engine: Engine, problem = ''): MatmulSplitting {
  *   256 x 64 x 8192, 4 splits                          5.8      8.7
  *   24 of 64 x 64 x 128                                3.7      5.0
  *
- * No GPU was at hand: there the staged variant is chosen by design, not by measurement, and only results that are
- * too small to fill its 64 x 64 tile go to the 4 x 4 tile.
+ * The same day, the clock of an otherwise idle machine, GFLOP/s, best of 5 in turns:
+ *
+ *   m x n x k                register  quad  blockSmall  block  blockWide
+ *   256 x 256 x 256            4.6      6.9     1.1       1.3      1.5
+ *   1024 x 1024 x 1024         4.8      7.8     2.7       2.3      2.3
+ *   8192 x 128 x 32            2.6      3.2     1.0       0.9      0.7
+ *   96 x 288 x 12544, splits   5.3      7.2     1.7       1.5      1.2
+ *
+ * No GPU was at hand: there the staged blocks are chosen by design, not by measurement, the 64 x 64 tile of single
+ * loads where sizes are no vectors, and results that are too small to fill any of them go to the 4 x 4 tile.
  */
 export function chooseMatmul(device: MatmulDevice, problem: MatmulProblem): MatmulVariant {
   if (device.software) {
