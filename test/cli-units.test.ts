@@ -69,6 +69,13 @@ test('precision is f32 unless mixed is asked for', () => {
   assert.equal(resolveSettings({ ...OPTIONS, precision: 'mixed' }, NONE).precision, 'mixed');
 });
 
+test('accumulation divides the batch, which stays what it was, or is refused', () => {
+  const { accumulate, checkpointActivations, budget } = resolveSettings({ ...OPTIONS, accumulate: 4, checkpointActivations: true }, NONE);
+  assert.deepEqual([accumulate, checkpointActivations, budget.batch], [4, true, PRESETS.tiny.full.batch]);
+  assert.deepEqual([resolveSettings(OPTIONS, NONE).accumulate, resolveSettings(OPTIONS, NONE).checkpointActivations], [1, false]);
+  assert.throws(() => resolveSettings({ ...OPTIONS, accumulate: 5 }, NONE), /32 faces cannot be divided into 5 micro-batches/);
+});
+
 test('steps and faces change the other phases and people in proportion', () => {
   const { full } = PRESETS.tiny;
   const { budget } = resolveSettings({ ...OPTIONS, steps: full.steps / 2, faces: full.faces / 4, batch: 16 }, NONE);

@@ -27,14 +27,14 @@ const RUNS = 6;
 
 for (const [name, cases] of Object.entries(OPERATIONS)) {
   test(`gradients of ${name} equal finite differences over random shapes`, () =>
-    property(name, RUNS, cases, async ({ inputs, forward, reference }) => {
+    property(name, RUNS, cases, async ({ inputs, forward, reference, backwardTolerance = 1e-4 }) => {
       await checkGradients({
         engine: watching,
         name: inputs.map(({ shape }) => `[${shape.join(', ')}]`).join(' '),
         inputs,
         forward: (tensors) => forward(watching, tensors),
         reference,
-        backwardTolerance: 1e-4,
+        backwardTolerance,
         samples: 12,
       });
     }));

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type Engine, type Tensor } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
 import { conv2d } from '../src/kernels/convolution/index.js';
-import { add, affine, gelu, relu } from '../src/kernels/elementwise/index.js';
+import { add, affine, cast, gelu, relu, stochasticResidual } from '../src/kernels/elementwise/index.js';
 import { concatLast, meanPool, patchEmbed, patchMerge, transpose01 } from '../src/kernels/layout/index.js';
 import { bceWithLogits, contrastiveCrossEntropy, negativeCosine, transportLoss } from '../src/kernels/loss/index.js';
 import { linear, matmul } from '../src/kernels/matmul/index.js';
@@ -27,6 +27,8 @@ export interface OperationCase {
   readonly inputs: readonly { readonly shape: readonly number[]; readonly data: Float32Array }[];
   readonly forward: (engine: Engine, inputs: Tensor[]) => Tensor;
   readonly reference: (inputs: Float64Array[]) => ArrayLike<number>;
+  /** Largest error of a gradient where the op rounds more than f32 does. */
+  readonly backwardTolerance?: number;
 }
 
 const shapeOf = (most: number): fc.Arbitrary<number[]> => fc.array(whole(1, most), { minLength: 1, maxLength: 4 });
@@ -255,6 +257,27 @@ export const OPERATIONS: Readonly<Record<string, fc.Arbitrary<OperationCase>>> =
     forward: (engine, [a, b]) => add(engine, a, b),
     reference: ([a, b]) => a.map((value, index) => value + b[index]),
   })),
+  // Values that f16 holds exactly; the gradient is rounded to f16 on its way.
+  cast: fc.record({ shape: shapeOf(9), seed: seeds }).map(({ shape, seed }) => {
+    const { data } = values(shape, seed);
+    return {
+      inputs: [{ shape, data: data.map((value) => Math.round(64 * value) / 64) }],
+      forward: (engine, [x]) => cast(engine, cast(engine, x, 'f16'), 'f32'),
+      reference: ([x]) => x,
+      backwardTolerance: 1e-3,
+    };
+  }),
+  'stochastic depth': fc.record({ shape: shapeOf(9), seed: seeds }).map(({ shape, seed }) => {
+    const [samples] = shape;
+    const draws = values([samples], seed + 2).data.map((value) => Math.abs(value) % 1);
+    const perSample = shape.slice(1).reduce((product, length) => product * length, 1);
+    const factor = (index: number) => (draws[Math.floor(index / perSample)] < 0.25 ? 0 : 1 / 0.75);
+    return {
+      inputs: [values(shape, seed), values(shape, seed + 1)],
+      forward: (engine, [x, z]) => stochasticResidual(engine, x, z, engine.tensor(draws, [samples]), 0.25),
+      reference: ([x, z]) => x.map((value, index) => value + factor(index) * z[index]),
+    };
+  }),
   transpose: fc.record({ shape: fc.array(whole(1, 9), { minLength: 2, maxLength: 4 }), seed: seeds }).map(({ shape, seed }) => ({
     inputs: [values(shape, seed)],
     forward: (engine, [x]) => transpose01(engine, x),
