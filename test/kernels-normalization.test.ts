@@ -42,6 +42,17 @@ test('layer norm does not cancel when the mean is far larger than the spread', (
     await expectClose(engine, y, reference.layerNorm(Float64Array.from(x), Float64Array.from(ones), Float64Array.from(zeros)), 3e-4, 'layerNorm');
   }));
 
+test('a layer norm in f16 is the one in f32, rounded', () =>
+  withBothGeometries(async (engine) => {
+    for (const [rows, columns] of SHAPES) {
+      const x = engine.tensor(values(rows * columns, 6), [rows, columns]);
+      const [weight, bias] = [7, 8].map((seed) => engine.tensor(values(columns, seed), [columns]));
+      const single = await engine.read(layerNorm(engine, x, weight, bias));
+      // f16 has 11 bits.
+      await expectClose(engine, layerNorm(engine, x, weight, bias, { output: 'f16' }), single, 2 ** -11, `layerNorm [${rows}, ${columns}] in f16`);
+    }
+  }));
+
 test('softmax and its gradient equal the float64 reference', () =>
   withBothGeometries(async (engine) => {
     for (const [rows, columns] of SHAPES) {

@@ -76,7 +76,7 @@ export const CONFORMANCE_OPS: Readonly<Record<string, ConformanceOp>> = {
     }),
   })),
   layer_norm: single(['x', 'weight', 'bias'], (run) => ({
-    y: layerNorm(run.engine, run.input('x'), run.input('weight'), run.input('bias'), run.config.number('epsilon', 1e-5)),
+    y: layerNorm(run.engine, run.input('x'), run.input('weight'), run.input('bias'), { epsilon: run.config.number('epsilon', 1e-5) }),
   })),
   softmax: single(['x'], (run) => ({ y: softmax(run.engine, run.input('x')) })),
   shifted_window_attention: single(

@@ -163,6 +163,7 @@ const normalized = (engine: Engine, x: Tensor, weight: Tensor, bias: Tensor) => 
 const normalization: RaceCase[] = [
   op('layerNorm', [[5, 36], [36], [36]], normalized),
   op('layerNorm, floats', [[5, 37], [37], [37]], normalized),
+  op('layerNorm, result f16', [[5, 36], [36], [36]], (engine, x, weight, bias) => cast(engine, layerNorm(engine, x, weight, bias, { output: 'f16' }), 'f32')),
   op('layerNorm, short rows', [[10, 3], [3], [3]], normalized),
   op('softmax', [[5, 36]], softmax),
   op('softmax, floats', [[5, 37]], softmax),

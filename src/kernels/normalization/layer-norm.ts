@@ -1,4 +1,5 @@
 import { expectShape, gridFor, type BackwardContext, type Engine, type Tensor } from '../../engine/index.js';
+import { cast } from '../elementwise/cast.js';
 import { elementWidth } from '../elementwise/geometry.js';
 import { finishColumnSum } from '../reduction/column-sum.js';
 import { columnShares, rowLaunch, rowsAndColumns } from './rows.js';
@@ -37,31 +38,42 @@ export function affineTargets(engine: Engine, context: BackwardContext, weight: 
   };
 }
 
+export interface LayerNormOptions {
+  /** 1e-5 by default. */
+  readonly epsilon?: number;
+  readonly output?: 'f32' | 'f16';
+}
+
 /**
  * Layer normalisation over the last dimension (Ba, Kiros and Hinton 2016), differentiable:
  * y = (x − mean) / √(variance + ε) · weight + bias. The gradients of weight and bias are two-stage sums of fixed order.
  * @param x [..., C]
  * @param weight [C]
  * @param bias [C]
+ * @param output dtype of the result, f32 by default; f16 for the products that follow
+ * @returns the shape of x
  * @throws {ShapeError} when weight or bias is not [C]
  */
-export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tensor, epsilon = 1e-5): Tensor {
+export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tensor, { epsilon = 1e-5, output = 'f32' }: LayerNormOptions = {}): Tensor {
   const { rows, columns, constants, workgroups } = rowLaunch(engine, x);
+  const half = output === 'f16';
+  // Rows that are no multiple of 4 would share words.
+  if (half && constants.WIDTH !== 4) return cast(engine, layerNorm(engine, x, weight, bias, { epsilon }), 'f16');
   expectShape('layerNorm: weight', weight.shape, x.shape.slice(-1));
   expectShape('layerNorm: bias', bias.shape, x.shape.slice(-1));
-  const y = engine.empty(x.shape);
+  const y = engine.empty(x.shape, output);
   const statistics = engine.empty([rows, 2]);
   engine.dispatch({
-    shader: 'normalization/layer_norm',
-    constants,
+    shader: half ? 'normalization/layer_norm_f16' : 'normalization/layer_norm',
+    constants: half ? { LANES: constants.LANES } : constants,
     tensors: { x, weight, bias, y, statistics },
     params: { rows, columns, epsilon },
     workgroups,
     flops: 8 * x.size,
-    bytes: 8 * x.size,
+    bytes: x.byteLength + y.byteLength,
   });
   engine.record('layerNorm', [x, weight, bias], [y], (context) => {
-    const dy = context.gradient(0);
+    const dy = engine.noGrad(() => cast(engine, context.gradient(0), 'f32'));
     if (context.needs(0)) {
       // x goes on past the norm in every block: the gradient that came by that way is added here instead of in a pass of its own.
       const before = context.takeSum(0);

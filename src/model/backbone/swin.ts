@@ -30,8 +30,13 @@ export class Swin {
     private readonly prefix = '',
   ) {}
 
-  private norm(x: Tensor, name: string): Tensor {
-    return layerNorm(this.engine, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`));
+  private norm(x: Tensor, name: string, output: 'f32' | 'f16' = 'f32'): Tensor {
+    return layerNorm(this.engine, x, this.parameters.get(`${name}.weight`), this.parameters.get(`${name}.bias`), { output });
+  }
+
+  /** What products take: f16 in mixed precision. */
+  private get products(): 'f32' | 'f16' {
+    return this.parameters.precision === 'mixed' ? 'f16' : 'f32';
   }
 
   private embed(image: Tensor): Tensor {
@@ -41,7 +46,7 @@ export class Swin {
       const patches = patchify(engine, image, patchSizeOf(this.config));
       return this.norm(dense(engine, patches, get('features.0.0.weight'), get('features.0.0.bias')), `${prefix}features.0.2`);
     }
-    const options = { stride: 2, padding: 1, products: parameters.precision === 'mixed' ? 'f16' : 'f32' } as const;
+    const options = { stride: 2, padding: 1, products: this.products } as const;
     const half = conv2d(engine, image, get('stem.0.weight'), get('stem.0.bias'), { ...options, activation: 'gelu' });
     return this.norm(conv2d(engine, half, get('stem.1.weight'), get('stem.1.bias'), options), `${prefix}features.0.2`);
   }
@@ -54,7 +59,7 @@ export class Swin {
   ): Tensor {
     const { engine, parameters } = this;
     const get = (part: string) => parameters.get(`${name}.${part}`);
-    const qkv = dense(engine, this.norm(x, `${name}.norm1`), get('attn.qkv.weight'), get('attn.qkv.bias'), { half: true });
+    const qkv = dense(engine, this.norm(x, `${name}.norm1`, this.products), get('attn.qkv.weight'), get('attn.qkv.bias'), { half: true });
     const attended = windowAttention(engine, qkv, get('attn.relative_position_bias_table'), {
       heads,
       windowSize: this.config.windowSize,
@@ -63,7 +68,7 @@ export class Swin {
     });
     const project = (residual: { residual?: Tensor }) => dense(engine, attended, get('attn.proj.weight'), get('attn.proj.bias'), residual);
     const mixed = depth ? depth.residual(x, project({}), index, 0) : project({ residual: x });
-    const hidden = dense(engine, this.norm(mixed, `${name}.norm2`), get('mlp.0.weight'), get('mlp.0.bias'), { activation: 'gelu', half: true });
+    const hidden = dense(engine, this.norm(mixed, `${name}.norm2`, this.products), get('mlp.0.weight'), get('mlp.0.bias'), { activation: 'gelu', half: true });
     const out = (residual: { residual?: Tensor }) => dense(engine, hidden, get('mlp.3.weight'), get('mlp.3.bias'), residual);
     return depth ? depth.residual(mixed, out({}), index, 1) : out({ residual: mixed });
   }
@@ -80,7 +85,7 @@ export class Swin {
     depths.forEach((depth, stage) => {
       if (stage > 0) {
         const name = mergeName(this.prefix, stage);
-        const merged = this.norm(patchMerge(this.engine, x), `${name}.norm`);
+        const merged = this.norm(patchMerge(this.engine, x), `${name}.norm`, this.products);
         x = dense(this.engine, merged, this.parameters.get(`${name}.reduction.weight`), null);
       }
       for (let block = 0; block < depth; block++) {

@@ -1,4 +1,5 @@
 /** Normalisations and softmax: rows of vec4, ragged rows, and more rows than a workgroup has threads. */
+import { cast } from '../../kernels/elementwise/index.js';
 import { batchNorm, columnMoments, l2Normalize, layerNorm, softmax } from '../../kernels/normalization/index.js';
 import * as reference from '../../../test/reference/normalization.js';
 import { differentiable } from '../differentiable.js';
@@ -85,6 +86,20 @@ function batchNormCases(): VerifyCase[] {
   ];
 }
 
+/** A result in f16: it, and the gradient that comes back, are rounded to 11 bits. */
+function halfLayerNormCase(): VerifyCase {
+  const [rows, columns] = SHAPES[0];
+  return differentiable({
+    op: 'layerNorm',
+    name: `[${rows}, ${columns}], result f16`,
+    inputs: { x: rowsOf(rows, columns), weight: weightsOf(columns), bias: input([columns], 23) },
+    forward: (engine, { x, weight, bias }) => cast(engine, layerNorm(engine, x, weight, bias, { output: 'f16' }), 'f32'),
+    reference: ({ x, weight, bias }) => reference.layerNorm(x, weight, bias),
+    tolerance: 5e-4,
+    gradientTolerance: 1e-3,
+  });
+}
+
 /** Cases of src/kernels/normalization. */
 export function normalizationCases(): VerifyCase[] {
   const perShape = SHAPES.flatMap(([rows, columns]) => {
@@ -114,5 +129,5 @@ export function normalizationCases(): VerifyCase[] {
       }),
     ];
   });
-  return [...perShape, ...batchNormCases()];
+  return [...perShape, halfLayerNormCase(), ...batchNormCases()];
 }
