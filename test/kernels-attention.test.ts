@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
+import { roundToHalf, ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
+import { cast } from '../src/kernels/elementwise/index.js';
 import { forEachKind, isPadded } from './attention-kinds.js';
 import { checkGradients } from './gradient-check.js';
 import { expectClose, openTestEngine, randomValues } from './helpers.js';
@@ -86,6 +87,28 @@ test('window attention: windows of 12 need several blocks of rows', () =>
       reference: ([qkv, table]) => windowAttentionReference(options, qkv, table, new Float64Array(0)),
       samples: 4,
     });
+  }));
+
+test('window attention: in f16 it is that of f32 on rounded qkv, and so are its gradients', () =>
+  withEngine(async (engine) => {
+    const options = CASES['padded on both axes'];
+    const [qkv, table, pad] = inputsOf(options);
+    const rounded = engine.tensor(roundToHalf(qkv.data), qkv.shape);
+    const seed = engine.tensor(randomValues(qkv.data.length / 3, 4), [...qkv.shape.slice(0, 3), qkv.shape[3] / 3]);
+    const passes = (half: boolean) =>
+      engine.withTape((tape) => {
+        const [x, bias, padQkv] = [rounded, engine.tensor(table.data, table.shape), engine.tensor(pad.data, pad.shape)];
+        for (const tensor of [x, bias, padQkv]) tape.watch(tensor);
+        const y = run(engine, options, [half ? cast(engine, x, 'f16') : x, bias, padQkv]);
+        assert.equal(y.dtype, half ? 'f16' : 'f32');
+        tape.backward([[half ? cast(engine, y, 'f32') : y, seed]]);
+        return [y, ...[x, bias, padQkv].map((tensor) => tape.gradientOf(tensor) as Tensor)];
+      });
+    const single = passes(false);
+    const half = passes(true);
+    for (const [index, tolerance] of [2 ** -11, 2e-3, 2e-3, 2e-3].entries()) {
+      await expectClose(engine, half[index], await engine.read(single[index]), tolerance, ['y', 'd/d qkv', 'd/d table', 'd/d padQkv'][index]);
+    }
   }));
 
 test('window attention: padding tokens without a bias have zero q, k and v', () =>

@@ -53,7 +53,7 @@ function dispatchBackward(engine: Engine, geometry: WindowGeometry, tensors: Bac
   engine.dispatch({
     shader,
     constants,
-    tensors: kind === 'quad' ? { qkv, table, y, dy, lse, dqkv, partial } : { qkv, pad, table, dy, lse, dqkv, dpad, partial },
+    tensors: kind === 'quad' ? { qkv, table, y: inSingle(engine, y), dy, lse, dqkv, partial } : { qkv, pad, table, dy, lse, dqkv, dpad, partial },
     params: {
       ...sharedParams(geometry),
       images: batch,
@@ -79,8 +79,8 @@ function inSingle(engine: Engine, x: Tensor): Tensor {
  * bias = table[(Δy + w − 1)(2w − 1) + Δx + w − 1] (Δ = query − key) and mask = −100 between tokens of different
  * regions of the cyclic shift (Liu et al. 2021, arXiv 2103.14030; padding and per-axis shift as in torchvision).
  * A map that is no multiple of the window is padded at the bottom and right before it is rolled, and cropped after.
- * @param qkv [B, H, W, 3C], in the order q | k | v, each [heads, C / heads]; f32, or f16, which is then what is kept for
- *   the backward pass: the kernels get an f32 copy each time
+ * @param qkv [B, H, W, 3C], in the order q | k | v, each [heads, C / heads]; f32, or f16: then so is the result, and only
+ *   f16 is kept for the backward pass: the kernels get f32 copies that nothing keeps
  * @param table [(2w − 1)², heads]
  * @returns [B, H, W, C]
  * @throws {ShapeError} when shapes and options do not fit each other
@@ -105,12 +105,13 @@ export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, opti
     bytes: 4 * (qkv.size + y.size + lse.size),
   });
   const inputs = padded && options.padQkv ? [qkv, table, options.padQkv] : [qkv, table];
-  engine.record('windowAttention', inputs, [y], (context) => {
+  const result = qkv.dtype === 'f16' ? engine.noGrad(() => cast(engine, y, 'f16')) : y;
+  engine.record('windowAttention', inputs, [result], (context) => {
     const dqkv = context.needs(0) ? context.target(0, 'f32') : engine.empty(qkv.shape);
     const dpad = engine.empty(padded ? [batch, paddingTokens, 3 * channels] : [4]);
-    const partial = dispatchBackward(engine, geometry, { qkv: inSingle(engine, qkv), pad, table, y, dy: context.gradient(0), lse, dqkv, dpad });
+    const partial = dispatchBackward(engine, geometry, { qkv: inSingle(engine, qkv), pad, table, y: result, dy: inSingle(engine, context.gradient(0)), lse, dqkv, dpad });
     if (context.needs(1)) columnSum(engine, partial, context.target(1));
     if (inputs.length > 2 && context.needs(2)) columnSum(engine, dpad, context.target(2));
   });
-  return y;
+  return result;
 }
