@@ -62,7 +62,11 @@ const VARIANTS: readonly (readonly [string, string | null])[] = [
   ['simd', null],
   ['tiled', 'wide'],
   ['tiled', 'narrow'],
+  ['thread', null],
 ];
+
+/** Rows and columns that variant 'thread' takes. */
+const MOST_IN_THREAD = 16;
 
 function force(engine: Engine, [variant, tiles]: readonly [string | null, string | null]): void {
   engine.force('sinkhorn', variant);
@@ -73,6 +77,7 @@ for (const [name, options] of Object.entries(CASES)) {
   test(`sinkhorn: ${name}`, () =>
     withEngine(async (engine) => {
       for (const variant of VARIANTS) {
+        if (variant[0] === 'thread' && Math.max(options.n, options.m) > MOST_IN_THREAD) continue;
         force(engine, variant);
         await checkGradients({
           engine,
@@ -118,9 +123,34 @@ test('sinkhorn: thousands of iterations at epsilon 0.01 keep their digits, forwa
       [{ n: 12, m: 12, epsilon: 0.01, iterations: 4000 }, VARIANTS[1]],
       [{ n: 9, m: 14, epsilon: 0.01, iterations: 2000, rho: 1 }, VARIANTS[1]],
       [{ n: 12, m: 12, epsilon: 0.01, iterations: 500 }, VARIANTS[3]],
+      [{ n: 12, m: 12, epsilon: 0.01, iterations: 4000 }, VARIANTS[4]],
+      [{ n: 9, m: 14, epsilon: 0.01, iterations: 2000, rho: 1 }, VARIANTS[4]],
     ] as const) {
       force(engine, variant);
       await checkLong(engine, problem, 5, { plan: 2e-6, gradients: 2e-5 });
+    }
+  }));
+
+test('sinkhorn: a thread solves what its scalings cannot hold in the log domain, beside problems that they can', () =>
+  withEngine(async (engine) => {
+    force(engine, ['thread', null]);
+    // Problem 1 sends half as much again as its columns take: its scalings grow by that in every iteration.
+    const shape: SinkhornCase = { batch: 3, n: 7, m: 9, epsilon: 0.1, iterations: 201 };
+    const inputs = inputsOf(shape);
+    inputs[1].data = inputs[1].data.map((value, index) => (Math.floor(index / 7) === 1 ? 1.5 * value : value));
+    let records: Promise<ArrayLike<number>> | null = null;
+    const stop = engine.observe({ launch: ({ call }) => void (call.shader === 'sinkhorn/sinkhorn_thread_backward' && (records = engine.read(call.tensors.record))) });
+    const results = await planAndGradients(engine, inputs, { epsilon: 0.1, iterations: 201 });
+    stop();
+    assert.deepEqual([...((await records) ?? [])].slice(0, 3), [201, -201, 201], 'the second problem alone is marked as solved in the log domain');
+    for (let problem = 0; problem < 3; problem++) {
+      const part = (values: ArrayLike<number>, size: number): Float64Array => Float64Array.from(values).slice(problem * size, (problem + 1) * size);
+      const [c, a, b] = [part(inputs[0].data, 63), part(inputs[1].data, 7), part(inputs[2].data, 9)];
+      const { plan, dcost, da, db } = unrolledGradients(shape, c, a, b, part(randomValues(3 * 63, 21), 63));
+      [plan, dcost, da, db].forEach((expected, index) => {
+        const error = relativeError(part(results[index], expected.length), expected);
+        assert.ok(error < 2e-5, `problem ${problem}, output ${index} is off by ${error.toExponential(2)}`);
+      });
     }
   }));
 
@@ -139,7 +169,7 @@ test('sinkhorn: problems of up to 1024 x 1024 equal the float64 reference', () =
 
 test('sinkhorn: a captured step gives the bits of the eager run, also for a tiled problem', () =>
   withEngine(async (engine) => {
-    for (const variant of ['simd', 'tiled'] as const) {
+    for (const variant of ['simd', 'tiled', 'thread'] as const) {
       force(engine, [variant, null]);
       const shape: SinkhornCase = { batch: 2, n: 10, m: 13, epsilon: 0.05, iterations: 25 };
       const inputs = inputsOf(shape);
@@ -160,7 +190,7 @@ test('sinkhorn: a captured step gives the bits of the eager run, also for a tile
 test('sinkhorn: without a gradient no history is kept', () =>
   withEngine(async (engine) => {
     const inputs = inputsOf({ batch: 1, n: 8, m: 8, epsilon: 0.5, iterations: 1 });
-    for (const variant of ['simd', 'tiled'] as const) {
+    for (const variant of ['simd', 'tiled', 'thread'] as const) {
       force(engine, [variant, null]);
       const bytesOf = (body: () => void): number =>
         engine.scope(() => {

@@ -32,8 +32,8 @@ export interface TransportProblem {
   /** 1 − λ, and ε / ρ: both 0 for hard marginals. */
   readonly relaxation: number;
   readonly excess: number;
-  /** [B, n, m, 2]: −cost / ε + log prior as two-part numbers, see shaders/sinkhorn/logits.wgsl. */
-  readonly logits: Tensor;
+  readonly cost: Tensor;
+  readonly prior: Tensor | undefined;
   readonly a: Tensor;
   readonly b: Tensor;
   /** Whether the iterations are kept for a backward pass. */
@@ -45,7 +45,14 @@ export interface TransportSolution {
   readonly plan: Tensor;
   readonly residual: Tensor;
   readonly used: Tensor;
+  /** What the backward pass needs besides; a placeholder when no gradient is wanted. */
   readonly history: Tensor;
+}
+
+/** A solution of kernels that read logits. */
+export interface LogitsSolution extends TransportSolution {
+  /** [B, n, m, 2], from `logitsOf`. */
+  readonly logits: Tensor;
 }
 
 /** Where the gradients go. */
@@ -72,13 +79,20 @@ export function checkProblem(cost: Tensor, a: Tensor, b: Tensor, options: Sinkho
   if (rho !== undefined && !(rho > 0)) throw new ShapeError(`sinkhorn: rho is ${rho}, expected a positive number.`);
 }
 
+/** 1 / ε as a sum: the first 12 bits, whose products with 12 bits of a cost are exact, and the rest. */
+export function splitInverse(inverseEpsilon: number): { readonly inverse_high: number; readonly inverse_low: number } {
+  const bits = new Uint32Array(new Float32Array([inverseEpsilon]).buffer);
+  bits[0] &= 0xfffff000;
+  const [high] = new Float32Array(bits.buffer);
+  return { inverse_high: high, inverse_low: inverseEpsilon - high };
+}
+
 /**
- * The buffer for what every iteration's potentials were made of, [B, iterations + 1, n + m, 2], or a placeholder.
+ * The buffer for what the backward pass needs, or a placeholder.
  * @throws {ShapeError} when it would be larger than the device binds at once
  */
-export function historyFor(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): Tensor {
+export function historyFor(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem, shape: readonly number[]): Tensor {
   if (!keep) return engine.empty([4], 'f32', 'no sinkhorn history');
-  const shape = [batch, iterations + 1, n + m, 2];
   const bytes = 4 * sizeOf(shape);
   const { maxStorageBufferBindingSize, maxBufferSize } = engine.device.limits;
   const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);

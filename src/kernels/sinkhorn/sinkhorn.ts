@@ -1,6 +1,7 @@
-import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import type { Engine, Tensor } from '../../engine/index.js';
 import { problemKey } from '../problem-key.js';
-import { checkProblem, type SinkhornOptions, type TransportProblem } from './problem.js';
+import { checkProblem, type SinkhornOptions, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
+import { differentiateInThreads, MAX_THREAD_SIZE, solveInThreads } from './thread.js';
 import { differentiateInTiles, solveInTiles } from './tiled.js';
 import { differentiateInWorkgroups, MAX_WORKGROUP_SIZE, solveInWorkgroups } from './workgroup.js';
 
@@ -14,18 +15,33 @@ export interface SinkhornResult {
 }
 
 /**
- * Problems of up to 256 rows and columns fit one workgroup, which saves two launches per iteration; larger ones are
- * spread over the device.
+ * Problems of up to 16 rows and columns fit the registers of a thread (on a GPU up to 12: with 16 the matrix alone would
+ * take all registers that a thread has), problems of up to 256 fit a workgroup; both save two launches per iteration.
+ * Larger ones are spread over the device.
  */
-function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): 'workgroup' | 'simd' | 'tiled' {
-  const small = Math.max(n, m) <= MAX_WORKGROUP_SIZE;
-  if (!small) return engine.choose('sinkhorn', ['tiled'], 'tiled');
-  return engine.choose(
-    'sinkhorn',
-    ['workgroup', 'simd', 'tiled'],
-    engine.info.software ? 'simd' : 'workgroup',
-    problemKey({ b: batch, n, m, t: iterations }, { gradient: keep }),
-  );
+function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): 'thread' | 'workgroup' | 'simd' | 'tiled' {
+  const size = Math.max(n, m);
+  const { software } = engine.info;
+  if (size > MAX_WORKGROUP_SIZE) return engine.choose('sinkhorn', ['tiled'], 'tiled');
+  const problem = problemKey({ b: batch, n, m, t: iterations }, { gradient: keep });
+  const lanes = software ? 'simd' : 'workgroup';
+  if (size > MAX_THREAD_SIZE) return engine.choose('sinkhorn', ['workgroup', 'simd', 'tiled'], lanes, problem);
+  return engine.choose('sinkhorn', ['thread', 'workgroup', 'simd', 'tiled'], software || size <= 12 ? 'thread' : lanes, problem);
+}
+
+/** The solution by the chosen variant, and its backward pass. */
+function solve(engine: Engine, problem: TransportProblem): { solution: TransportSolution; differentiate: (gradients: TransportGradients) => void } {
+  const variant = chooseVariant(engine, problem);
+  if (variant === 'thread') {
+    const solution = solveInThreads(engine, problem);
+    return { solution, differentiate: (gradients) => differentiateInThreads(engine, problem, solution, gradients) };
+  }
+  if (variant === 'tiled') {
+    const solution = solveInTiles(engine, problem);
+    return { solution, differentiate: (gradients) => differentiateInTiles(engine, problem, solution, gradients) };
+  }
+  const solution = solveInWorkgroups(engine, problem, variant);
+  return { solution, differentiate: (gradients) => differentiateInWorkgroups(engine, problem, solution, gradients, variant) };
 }
 
 /**
@@ -60,36 +76,16 @@ export function sinkhorn(engine: Engine, cost: Tensor, a: Tensor, b: Tensor, opt
     lambda: rho === undefined ? 1 : rho / (rho + epsilon),
     relaxation: rho === undefined ? 0 : epsilon / (rho + epsilon),
     excess: rho === undefined ? 0 : epsilon / rho,
-    logits: logitsOf(engine, cost, prior, epsilon),
+    cost,
+    prior,
     a,
     b,
     keep: engine.differentiates([cost, a, b]),
   };
-  const variant = chooseVariant(engine, problem);
-  const solution = variant === 'tiled' ? solveInTiles(engine, problem) : solveInWorkgroups(engine, problem, variant);
+  const { solution, differentiate } = solve(engine, problem);
   engine.record('sinkhorn', [cost, a, b], [solution.plan], (context) => {
     const gradientOf = (index: number, input: Tensor): Tensor => (context.needs(index) ? context.target(index) : engine.empty(input.shape));
-    const gradients = { dplan: context.gradient(0), dcost: gradientOf(0, cost), da: gradientOf(1, a), db: gradientOf(2, b) };
-    if (variant === 'tiled') differentiateInTiles(engine, problem, solution, gradients);
-    else differentiateInWorkgroups(engine, problem, solution, gradients, variant);
+    differentiate({ dplan: context.gradient(0), dcost: gradientOf(0, cost), da: gradientOf(1, a), db: gradientOf(2, b) });
   });
   return { plan: solution.plan, residual: solution.residual, iterationsUsed: solution.used };
-}
-
-/** −cost / ε + log prior as two-part numbers [B, n, m, 2], very negative where the prior is 0. */
-function logitsOf(engine: Engine, cost: Tensor, prior: Tensor | undefined, epsilon: number): Tensor {
-  const y = engine.empty([...cost.shape, 2], 'f32', 'sinkhorn logits');
-  // The first 12 bits of 1 / ε, whose products with 12 bits of a cost are exact, and the rest.
-  const bits = new Uint32Array(new Float32Array([1 / epsilon]).buffer);
-  bits[0] &= 0xfffff000;
-  const [high] = new Float32Array(bits.buffer);
-  engine.dispatch({
-    shader: 'sinkhorn/logits',
-    constants: { PRIOR: prior !== undefined },
-    tensors: { cost, prior: prior ?? cost, y },
-    params: { count: cost.size, period: prior?.size ?? 1, inverse_high: high, inverse_low: 1 / epsilon - high },
-    workgroups: gridFor(cost.size),
-    bytes: 4 * (3 * cost.size + (prior?.size ?? 0)),
-  });
-  return y;
 }

@@ -1,7 +1,8 @@
 /** Large problems: two launches per iteration, each spread over the whole device. */
 import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
 import { problemKey } from '../problem-key.js';
-import { CHECK_EVERY, historyFor, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
+import { logitsOf } from './logits.js';
+import { CHECK_EVERY, historyFor, type LogitsSolution, type TransportGradients, type TransportProblem } from './problem.js';
 
 /** Iterations between two corrections of what rounding adds to the gradients of the masses. */
 const BALANCE_EVERY = 16;
@@ -35,13 +36,14 @@ function launchesOf(engine: Engine, problem: TransportProblem) {
 }
 
 /** Plan, residual and iterations of every problem; results as `solveInWorkgroups` gives them. */
-export function solveInTiles(engine: Engine, problem: TransportProblem): TransportSolution {
-  const { batch, n, m, iterations, tolerance, relaxation, excess, logits, a, b, keep } = problem;
+export function solveInTiles(engine: Engine, problem: TransportProblem): LogitsSolution {
+  const { batch, n, m, iterations, tolerance, relaxation, excess, a, b, keep } = problem;
+  const logits = logitsOf(engine, problem);
   const launches = launchesOf(engine, problem);
   const plan = engine.empty([batch, n, m]);
   const residual = engine.empty([batch]);
   const used = engine.zeros([batch], 'u32');
-  const history = historyFor(engine, problem);
+  const history = historyFor(engine, problem, [batch, iterations + 1, n + m, 2]);
   const u = engine.empty([batch, n, 2]);
   const v = engine.zeros([batch, m, 2]);
   const miss = engine.empty([batch, n]);
@@ -84,7 +86,7 @@ export function solveInTiles(engine: Engine, problem: TransportProblem): Transpo
     if (tolerance > 0 && step % CHECK_EVERY === 0 && step < iterations) look(step, false);
   }
   look(iterations, true);
-  return { plan, residual, used, history };
+  return { plan, residual, used, history, logits };
 }
 
 /** In place: y · factor, or y / mass. */
@@ -103,10 +105,10 @@ function finish(engine: Engine, y: Tensor, factor: number, mass: Tensor, masses:
 export function differentiateInTiles(
   engine: Engine,
   problem: TransportProblem,
-  { plan, used, history }: TransportSolution,
+  { plan, used, history, logits }: LogitsSolution,
   { dplan, dcost, da, db }: TransportGradients,
 ): void {
-  const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, logits, a, b } = problem;
+  const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, a, b } = problem;
   const launches = launchesOf(engine, problem);
   const rowFlows = engine.empty([batch, n, 2]);
   const columnFlows = engine.empty([batch, m, 2]);

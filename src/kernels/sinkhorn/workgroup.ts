@@ -1,6 +1,7 @@
 /** Small problems: all iterations in one launch, a problem to a group of lanes. */
 import { gridFor, type Engine } from '../../engine/index.js';
-import { CHECK_EVERY, historyFor, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
+import { logitsOf } from './logits.js';
+import { CHECK_EVERY, historyFor, type LogitsSolution, type TransportGradients, type TransportProblem } from './problem.js';
 
 /** Rows or columns that a workgroup takes at most: the backward pass keeps four numbers of each in workgroup memory. */
 export const MAX_WORKGROUP_SIZE = 256;
@@ -24,14 +25,15 @@ function geometryOf(variant: WorkgroupVariant, { n, m }: TransportProblem): Geom
 }
 
 /** Plan, residual and iterations of every problem, in one launch. */
-export function solveInWorkgroups(engine: Engine, problem: TransportProblem, variant: WorkgroupVariant): TransportSolution {
-  const { batch, n, m, iterations, tolerance, relaxation, excess, logits, a, b, keep } = problem;
+export function solveInWorkgroups(engine: Engine, problem: TransportProblem, variant: WorkgroupVariant): LogitsSolution {
+  const { batch, n, m, iterations, tolerance, relaxation, excess, a, b, keep } = problem;
+  const logits = logitsOf(engine, problem);
   const { lanes, slots } = geometryOf(variant, problem);
   const solution = {
     plan: engine.empty([batch, n, m]),
     residual: engine.empty([batch]),
     used: engine.empty([batch], 'u32'),
-    history: historyFor(engine, problem),
+    history: historyFor(engine, problem, [batch, iterations + 1, n + m, 2]),
   };
   engine.dispatch({
     shader: 'sinkhorn/sinkhorn',
@@ -42,18 +44,18 @@ export function solveInWorkgroups(engine: Engine, problem: TransportProblem, var
     flops: batch * n * m * iterations * 2 * 5,
     bytes: 4 * (logits.size + solution.plan.size + solution.history.size),
   });
-  return solution;
+  return { ...solution, logits };
 }
 
 /** The gradient of `solveInWorkgroups`, in one launch; writes every element of dcost, da and db. */
 export function differentiateInWorkgroups(
   engine: Engine,
   problem: TransportProblem,
-  { history }: TransportSolution,
+  { history, logits }: LogitsSolution,
   gradients: TransportGradients,
   variant: WorkgroupVariant,
 ): void {
-  const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, logits, a, b } = problem;
+  const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, a, b } = problem;
   const { lanes, slots } = geometryOf(variant, problem);
   const sums = slots * n * m;
   const inWorkgroup = 4 * (sums + 4 * slots * (n + m)) <= WORKGROUP_BYTES;

@@ -1,0 +1,51 @@
+/** The smallest problems: all iterations in one launch, a problem to a thread, which keeps its matrix in registers. */
+import { gridFor, type Engine } from '../../engine/index.js';
+import { CHECK_EVERY, historyFor, splitInverse, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
+
+/** Rows or columns that a thread takes at most: 4 x 4 blocks of 4 x 4 numbers. */
+export const MAX_THREAD_SIZE = 16;
+
+/** Problems of a workgroup. */
+const PROBLEMS = 32;
+
+function constantsOf({ n, m, relaxation }: TransportProblem) {
+  return { N: n, M: m, PROBLEMS, RELAXED: relaxation > 0 };
+}
+
+/** Plan, residual and iterations of every problem, in one launch; results as `solveInWorkgroups` gives them. */
+export function solveInThreads(engine: Engine, problem: TransportProblem): TransportSolution {
+  const { batch, n, m, iterations, tolerance, relaxation, excess, inverseEpsilon, cost, prior, a, b, keep } = problem;
+  const workgroups = gridFor(batch, PROBLEMS);
+  const solution = {
+    plan: engine.empty([batch, n, m]),
+    residual: engine.empty([batch]),
+    used: engine.empty([batch], 'u32'),
+    // Its rows are those of sinkhorn_thread.wgsl.
+    history: historyFor(engine, problem, [Math.ceil(batch / PROBLEMS), 1 + (iterations + 1) * m + 2 * n * m + n + m, PROBLEMS]),
+  };
+  const { history: record, ...results } = solution;
+  engine.dispatch({
+    shader: 'sinkhorn/sinkhorn_thread',
+    constants: { ...constantsOf(problem), PRIOR: prior !== undefined, KEEP: keep },
+    tensors: { cost, prior: prior ?? cost, a, b, ...results, record },
+    params: { problems: batch, iterations, check_every: CHECK_EVERY, tolerance, relaxation, excess, period: prior?.size ?? 1, ...splitInverse(inverseEpsilon) },
+    workgroups,
+    flops: batch * n * m * iterations * 2 * 2,
+    bytes: 4 * (cost.size + (prior?.size ?? 0) + a.size + b.size + solution.plan.size + (keep ? batch * ((iterations + 1) * m + n * m) : 0)),
+  });
+  return solution;
+}
+
+/** The gradient of `solveInThreads`, in one launch; writes every element of dcost, da and db. */
+export function differentiateInThreads(engine: Engine, problem: TransportProblem, { history: record }: TransportSolution, gradients: TransportGradients): void {
+  const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, a, b } = problem;
+  engine.dispatch({
+    shader: 'sinkhorn/sinkhorn_thread_backward',
+    constants: constantsOf(problem),
+    tensors: { record, a, b, ...gradients },
+    params: { problems: batch, iterations, inverse_epsilon: inverseEpsilon, lambda, relaxation },
+    workgroups: gridFor(batch, PROBLEMS),
+    flops: batch * n * m * iterations * 2 * 5,
+    bytes: 4 * (2 * batch * n * m + 2 * (a.size + b.size) + batch * ((iterations + 1) * m + n * m)),
+  });
+}
