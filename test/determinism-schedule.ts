@@ -10,7 +10,7 @@ import type { ShaderSources } from '../src/engine/index.js';
 const ENTRY = /@workgroup_size\(([^)]*)\)\s*fn main\(([^{]*)\)\s*\{/;
 const PARAMETER = /@builtin\((\w+)\)\s+(\w+)\s*:/g;
 /** Kernels that exchange values within a subgroup need neighbouring lanes as the hardware has them. */
-const SUBGROUPS = /\b(?:quad|subgroup)[A-Z]\w*\(/;
+const SUBGROUPS = /\b(?:quad|subgroup)[A-Z]\w*[(<]/;
 
 /**
  * The same compute program with workgroups (and lanes, unless it uses subgroup operations) in reverse.
@@ -26,7 +26,7 @@ export function reversed(name: string, source: string): string {
   const lines: string[] = [];
   let counts = /@builtin\(num_workgroups\)\s+(\w+)/.exec(list)?.[1];
   let parameters = list.replace(PARAMETER, (text, builtin: string, own: string) => {
-    if (builtin === 'num_workgroups' || builtin.startsWith('subgroup')) return text;
+    if (builtin.startsWith('num_') || builtin.startsWith('subgroup')) return text;
     const given = `${own}_given`;
     const reverse: Record<string, string> = {
       workgroup_id: `COUNTS - 1u - ${given}`,
