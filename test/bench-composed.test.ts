@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Engine, Tensor, TunedLookup } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
+import { sinkhorn } from '../src/kernels/sinkhorn/index.js';
 import { openEngine } from '../src/kernels/open-engine.js';
 import { findNodeGpu } from '../src/platform/node/gpu.js';
 import { relativeError } from '../src/verify/compare.js';
+import { composedSinkhorn } from '../bench/composed/sinkhorn.js';
 import { composedWindowAttention } from '../bench/composed/window-attention.js';
 import { DeviceTimer } from '../src/timing/device-timer.js';
 import { measureGroup, type Bench } from '../bench/harness/measure.js';
@@ -17,7 +19,7 @@ import type { Stage } from '../bench/suites/context.js';
 import { addCase, attentionCase, layerNormCase, linearCase, productCase, regionPoolCase } from '../bench/suites/ops.js';
 import { optimizerGroups } from '../bench/suites/optimizer.js';
 import { blockRivals } from '../bench/suites/rivals.js';
-import { sinkhornRivals } from '../bench/suites/sinkhorn.js';
+import { EPSILON, sinkhornCase, sinkhornRivals } from '../bench/suites/sinkhorn.js';
 import { shaderSources } from '../bench/shaders.generated.js';
 import { randomValues } from './helpers.js';
 
@@ -105,6 +107,41 @@ test('rivals meet the same reference', () =>
   withBenchEngine(async (engine) => {
     const groups = [...sinkhornRivals({ batch: 8, n: 6, iterations: 5 }), ...blockRivals(STAGE, 2)].filter(({ subjects }) => subjects[0].name.pass === 'forward and backward');
     for (const { name, subjects } of groups) for (const subject of subjects) await expectRight(engine, name, subject);
+  }));
+
+test('transport by a launch per half-iteration meets the float64 gradients, in blocks that are not full and over 50 iterations', () =>
+  withBenchEngine(async (engine) => {
+    for (const sizes of [{ batch: 36, n: 12, iterations: 50 }, { batch: 3, n: 5, iterations: 1 }, { batch: 5, n: 16, iterations: 20 }]) {
+      const given = sinkhornCase(sizes, 'test');
+      const forward: OpCase['forward'] = (e, { cost, a, b }) => composedSinkhorn(e, cost, a, b, { epsilon: EPSILON, iterations: sizes.iterations });
+      await expectRight(engine, given.shape, subjectOf(given, { section: 'comparison', pass: 'forward and backward', rival: { implementation: 'scaling form', forward } }));
+    }
+  }));
+
+/** Plan and gradients of a transport problem whose sides differ and of which one mass is 0. */
+async function transport(engine: Engine, solve: (cost: Tensor, a: Tensor, b: Tensor) => Tensor): Promise<Float32Array[]> {
+  const [batch, n, m] = [2, 5, 9];
+  const cost = engine.tensor(randomValues(batch * n * m, 4).map(Math.abs), [batch, n, m]);
+  const a = engine.tensor([0.1, 0.2, 0.3, 0.4, 0, 0.2, 0.2, 0.2, 0.2, 0.2], [batch, n]);
+  const b = engine.tensor(new Float32Array(batch * m).fill(1 / m), [batch, m]);
+  const outputs = engine.withTape((tape) => {
+    for (const input of [cost, a, b]) tape.watch(input);
+    const plan = solve(cost, a, b);
+    tape.backward([[plan, engine.tensor(randomValues(plan.size, 5), plan.shape)]]);
+    return [plan, ...[cost, a, b].map((input) => tape.gradientOf(input) as Tensor)];
+  });
+  return Promise.all(outputs.map(async (output) => Float32Array.from(await engine.read(output))));
+}
+
+test('transport by a launch per half-iteration equals sinkhorn where sides differ and a mass is 0', () =>
+  withBenchEngine(async (engine) => {
+    const options = { epsilon: EPSILON, iterations: 7 };
+    const fused = await transport(engine, (cost, a, b) => sinkhorn(engine, cost, a, b, options).plan);
+    const composed = await transport(engine, (cost, a, b) => composedSinkhorn(engine, cost, a, b, options));
+    fused.forEach((expected, at) => {
+      const error = relativeError(composed[at], { values: expected, tolerance: 0 });
+      assert.ok(error < 2e-5, `${['plan', 'd/d cost', 'd/d a', 'd/d b'][at]}: ${error}`);
+    });
   }));
 
 test('a kernel that computes something else fails its check', () =>

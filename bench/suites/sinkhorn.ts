@@ -1,8 +1,9 @@
-/** Batched entropic transport: sizes, and its in-repo rival of one launch per half-iteration. */
+/** Batched entropic transport: sizes, and its in-repo rivals of one launch per half-iteration. */
 import { sinkhorn } from '../../src/kernels/sinkhorn/index.js';
 import { FORWARD_TOLERANCE, GRADIENT_TOLERANCE, type Expected } from '../../src/verify/index.js';
 import { input, type Input } from '../../src/verify/values.js';
 import { unrolledGradients } from '../../test/reference/sinkhorn-gradient.js';
+import { composedSinkhorn } from '../composed/sinkhorn.js';
 import type { Group } from '../harness/subject.js';
 import { repeated, repeatedInput, subjectOf, type OpCase } from './case.js';
 
@@ -64,16 +65,21 @@ export function sinkhornCase({ batch, n, iterations }: TransportSizes, model: st
   };
 }
 
-/** All iterations in one launch against one launch per half-iteration, forward and with the backward pass. */
+/**
+ * All iterations in one launch against one launch per half-iteration, forward and with the backward pass: in the same scaling
+ * form, which leaves only the fusion between the two, and in the log domain, which takes an exponential per entry and launch.
+ */
 export function sinkhornRivals(sizes: TransportSizes): Group[] {
   const given = sinkhornCase(sizes, 'relation loss');
+  const scaling: OpCase['forward'] = (engine, { cost, a, b }) => composedSinkhorn(engine, cost, a, b, { epsilon: EPSILON, iterations: sizes.iterations });
   return (['forward', 'forward and backward'] as const).map((pass) => ({
     name: `Sinkhorn in one launch and in one per half-iteration: ${given.shape}, ${pass}`,
     subjects: [
       subjectOf(given, { section: 'comparison', pass }),
+      subjectOf(given, { section: 'comparison', pass, rival: { implementation: 'zygo, one launch per half-iteration, same scaling form', forward: scaling } }),
       // `tiled` launches once per half-iteration, forward and backward.
-      subjectOf(given, { section: 'comparison', pass, force: { sinkhorn: 'tiled' }, rival: { implementation: 'zygo, a launch per half-iteration', forward: given.forward } }),
+      subjectOf(given, { section: 'comparison', pass, force: { sinkhorn: 'tiled' }, rival: { implementation: 'zygo, one launch per half-iteration, log domain', forward: given.forward } }),
     ],
-    ratios: [[1, 0]],
+    ratios: [[1, 0], [2, 0]],
   }));
 }
