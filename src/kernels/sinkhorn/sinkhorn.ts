@@ -45,9 +45,11 @@ function solve(engine: Engine, problem: TransportProblem): { solution: Transport
 }
 
 /**
- * Entropic optimal transport for a batch of problems in the log domain, rows first, and its exact gradient by walking
- * the iterations backwards; differentiable in cost, a and b. Small problems run all iterations in one launch, large
- * ones (more than 256 rows or columns) two launches per iteration.
+ * Entropic optimal transport for a batch of problems, rows first, and its exact gradient by walking the iterations
+ * backwards; differentiable in cost, a and b. Problems of up to 16 rows and columns run all iterations in one launch, by
+ * default a problem to a thread (on a GPU up to 12), in scalings of a matrix of exponentials taken once; a problem whose
+ * scalings leave the range of f32 is solved again in the log domain. Larger ones iterate in the log domain: up to 256
+ * rows and columns in one launch, beyond that two launches per iteration.
  *
  * P = argmin ⟨P, C⟩ + ε KL(P ‖ Π) with row sums a and column sums b (Cuturi 2013, arXiv 1306.0895), or with both
  * relaxed (Chizat et al. 2018, arXiv 1607.05816). A mass of 0 (or less) and a prior of 0 give plan entries of 0 and
@@ -56,7 +58,8 @@ function solve(engine: Engine, problem: TransportProblem): { solution: Transport
  * The caller normalises: with hard marginals Σa must equal Σb for each problem, which is not checked here (the
  * masses stay on the device). Where they differ there is no solution, and the residual tends to |Σa − Σb| or more.
  *
- * For a gradient, 2 (n + m) numbers per problem and iteration stay in memory until the backward pass.
+ * For a gradient, numbers of every problem stay in memory until the backward pass: 2 (n + m) per iteration (and once
+ * more), or, where a problem has a thread of its own, m per iteration (and once more) besides 2 n m + n + m + 1.
  * @param cost [B, n, m]
  * @param a [B, n] row masses
  * @param b [B, m] column masses
