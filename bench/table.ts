@@ -113,6 +113,11 @@ export function peerLines(result: BenchResult): string[] {
   ];
 }
 
+/** Where the device's speed changed for good, in words. */
+export function bandText({ group, baseline, tolerance }: BenchResult['canary']['renewed'][number]): string {
+  return `${group}: the canary cost it its figure, so its band was found anew: ${formatSeconds(baseline)} within ${formatShare(tolerance)}; from here on the device's speed is another.`;
+}
+
 /** All that follows the rows. */
 export function endLines(result: BenchResult): string[] {
   const { comparisons, series, training, skipped, canary, rows } = result;
@@ -124,6 +129,7 @@ export function endLines(result: BenchResult): string[] {
     ...(series.length > 0 ? ['', 'Growth:', ...series.map((fit) => `time ~ ${fit.variable}^${threeDigits(fit.exponent)}${error(fit.standardError)}  ${fit.name}`)] : []),
     ...(training.length > 0 ? ['', 'Training steps:', ...training.flatMap(trainingLines)] : []),
     ...(skipped.length > 0 ? ['', 'Left out:', ...skipped.map(({ what, why }) => `${what}: ${why}`)] : []),
+    ...(canary.renewed.length > 0 ? ['', 'The canary:', ...canary.renewed.map(bandText)] : []),
     '',
     `${rows.length - untimed.length} rows timed, ${untimed.length} without a time; the canary was out of band ${canary.outOfBand} times in ${canary.of}, ` +
       `and ${canary.discarded} samples beside it were discarded; ${result.seconds.toFixed(0)} s on ${adapterLine(result)}.`,

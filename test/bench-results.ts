@@ -67,7 +67,7 @@ export function result(rows: Row[], given: Partial<BenchResult> = {}): BenchResu
     timer: { clock: 1e-7, roundTrip: 1e-4, wallQuantum: 1e-4, gpuQuantum: 1e-6, quantaPerSample: 100 },
     rules: { minimum: 8, maximum: 60, precision: 0.01, seconds: 1, runLimit: 2 },
     peaks: { copy: peak(1e9), fma: peak(1e10) },
-    canary: { baseline: 1e-3, tolerance: 0.1, calibration: [1e-3], outOfBand: 1, of: 10, discarded: 2 },
+    canary: { baseline: 1e-3, tolerance: 0.1, calibration: [1e-3], renewed: [], outOfBand: 1, of: 10, discarded: 2 },
     rows,
     comparisons: [],
     peers: [],

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   canaryBand,
+  FEWEST_SAMPLES,
   growRepeats,
   isLongEnough,
   isOutOfBand,
@@ -66,7 +67,7 @@ test('a canary out of band costs the samples on both of its sides', () => {
 const RULE: StopRule = { minimum: 4, maximum: 12, precision: 0.01, seconds: 1000 };
 
 /** Competitors with given times in turn, and a canary with given times in turn. */
-function race(times: readonly (readonly number[])[], canaries: readonly number[], step = 1) {
+function race(times: readonly (readonly number[])[], canaries: readonly number[], step: number | readonly number[] = 1) {
   let time = 0;
   const order: string[] = [];
   const turns = times.map(() => 0);
@@ -77,7 +78,7 @@ function race(times: readonly (readonly number[])[], canaries: readonly number[]
     competitors: times.map((own, at) => ({
       repeats: 2,
       async sample(repeats: number): Promise<Timing> {
-        time += step;
+        time += typeof step === 'number' ? step : step[at];
         order.push('AB'[at]);
         const value = own[turns[at]++ % own.length] * repeats;
         return { wall: value, gpu: value / 2 };
@@ -107,7 +108,22 @@ test('samples that never settle stop as noise, and a slow group as a timeout', a
   const slow = race([[1]], [1], 600);
   const late = await sampleInTurns(slow.competitors, slow.canary, { baseline: 1, tolerance: 0.1 }, RULE, slow.now);
   assert.equal(late.stop, 'timeout');
-  assert.equal(late.competitors[0].wall.length, 2);
+  assert.equal(late.competitors[0].wall.length, FEWEST_SAMPLES, 'there is time for a figure');
+  const slower = race([[1]], [1], 1600);
+  const without = await sampleInTurns(slower.competitors, slower.canary, { baseline: 1, tolerance: 0.1 }, RULE, slower.now);
+  assert.equal(without.competitors[0].wall.length, 2, 'but not without end');
+});
+
+test('one that is much slower sits rounds out, and comes to a figure all the same', async () => {
+  const { competitors, canary, now, order } = race([[1, 2, 3], [50]], [1], [1, 30]);
+  const result = await sampleInTurns(competitors, canary, { baseline: 1, tolerance: 0.1 }, { ...RULE, maximum: 40, seconds: 1000 }, now);
+  assert.ok(order.join('').startsWith('cAcBcAcAcAc'), order.join(''));
+  assert.equal(result.competitors[0].wall.length, 40);
+  assert.equal(result.competitors[1].wall.length, 6, 'its share of the time, not of the rounds');
+  const busy = race([[1, 2, 3], [50]], [1], [1, 30]);
+  const short = await sampleInTurns(busy.competitors, busy.canary, { baseline: 1, tolerance: 0.1 }, { ...RULE, seconds: 35 }, busy.now);
+  assert.equal(short.stop, 'timeout');
+  assert.equal(short.competitors[1].wall.length, FEWEST_SAMPLES);
 });
 
 test('discarded samples are counted, and more are taken in their place', async () => {

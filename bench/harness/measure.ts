@@ -2,11 +2,11 @@
 import { ZygoError, type TunedLookup } from '../../src/engine/index.js';
 import { relativeError } from '../../src/verify/compare.js';
 import { leavesChoices, watchingChoices, withTuned, type SeenChoices } from './choices.js';
-import type { MeasureOptions } from './options.js';
+import { ruleForGroup, type MeasureOptions } from './options.js';
 import type { Canary } from './peaks.js';
 import { secondsOf } from './peaks.js';
 import { Replay } from '../../src/timing/replay.js';
-import { growRepeats, isLongEnough, QUANTA_PER_SAMPLE, sampleInTurns, type CanaryBand, type Growth } from './sampler.js';
+import { FEWEST_SAMPLES, growRepeats, isLongEnough, QUANTA_PER_SAMPLE, sampleInTurns, type CanaryBand, type Growth } from './sampler.js';
 import type { Comparison, Row } from './schema.js';
 import { ratioOfMedians, summarize } from '../../src/timing/statistics.js';
 import type { DeviceTimer, Quanta } from '../../src/timing/device-timer.js';
@@ -22,9 +22,6 @@ export interface Bench {
   /** Stored choices: where they differ from the rules, a second row is sampled in turns with the first. Null for none. */
   readonly tuned: TunedLookup | null;
 }
-
-/** Fewer samples than this give no figure. */
-export const FEWEST_SAMPLES = 3;
 
 /** A row that is being made. */
 interface Entry {
@@ -140,8 +137,9 @@ async function sampleHot(bench: Bench, entries: readonly Entry[]): Promise<numbe
     const { repeats, last } = growth as Growth;
     return { repeats, sample: (count: number) => timer.sample(replay as Replay, count, secondsOf(last) / repeats) };
   });
-  const rule = { ...options.rule, seconds: options.rule.seconds * racing.length };
-  const { competitors: collected, canaries, stop } = await sampleInTurns(competitors, () => canary.sample(), band, rule, timer.now);
+  const lengths = racing.map(({ growth }) => (growth as Growth).last.wall);
+  const song = canary.beside(Math.min(...lengths));
+  const { competitors: collected, canaries, stop } = await sampleInTurns(competitors, song, band, ruleForGroup(options.rule, lengths), timer.now);
   collected.forEach(({ wall, gpu, discarded }, at) => {
     const { row } = racing[at];
     row.hot = { wall: [...wall], gpu: gpu && [...gpu], repeats: competitors[at].repeats, discarded, stop, canaries: [...canaries] };

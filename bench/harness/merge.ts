@@ -41,6 +41,7 @@ export function mergeResults(earlier: BenchResult, later: BenchResult, suite = l
     peaks: { copy: higher('copy'), fma: higher('fma') },
     canary: {
       ...later.canary,
+      renewed: [...earlier.canary.renewed, ...later.canary.renewed],
       outOfBand: earlier.canary.outOfBand + later.canary.outOfBand,
       of: earlier.canary.of + later.canary.of,
       discarded: rows.reduce((sum, { hot }) => sum + (hot?.discarded ?? 0), 0),

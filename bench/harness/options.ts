@@ -1,7 +1,7 @@
 /** How a run measures: what a person asks for, and what follows from it on a device. Tests make their own. */
 import type { PeerName } from '../peers/names.js';
 import type { SuiteName } from '../suites/names.js';
-import type { StopRule } from './sampler.js';
+import { FEWEST_SAMPLES, type StopRule } from './sampler.js';
 
 export interface MeasureOptions {
   readonly rule: StopRule;
@@ -46,6 +46,19 @@ const SLACK = 1.3;
 /** The rule with time enough for the fewest samples, each of `shortest` seconds: where reading the device is slow, they are long. */
 export function withTimeFor(rule: StopRule, shortest: number): StopRule {
   return { ...rule, seconds: Math.max(rule.seconds, SLACK * rule.minimum * shortest) };
+}
+
+/** Seconds in which slow work, such as a whole training step, gets the fewest samples that are asked for. */
+const LONG_ENOUGH = 20;
+
+/**
+ * The rule for a group: `seconds` for each of its competitors. Where one round of samples takes long, there is time for
+ * some more than the fewest that give a figure, and for all that are asked for if that is possible in 20 s.
+ * @param samples seconds of one sample of each competitor
+ */
+export function ruleForGroup(rule: StopRule, samples: readonly number[]): StopRule {
+  const round = samples.reduce((sum, seconds) => sum + seconds, 0);
+  return { ...rule, seconds: Math.max(rule.seconds * samples.length, (FEWEST_SAMPLES + 2) * round, Math.min(LONG_ENOUGH, SLACK * rule.minimum * round)) };
 }
 
 /** @param software whether the adapter runs on the CPU */

@@ -129,6 +129,8 @@ export async function measurePeaks(timer: DeviceTimer, quanta: Quanta, copyBytes
 /** Seconds of a canary sample at least, and its share of the shortest sample that it stands beside. */
 const SHORTEST_CANARY = 1e-3;
 const CANARY_SHARE = 0.1;
+/** Canary samples at most whose median stands beside a long sample. */
+const MOST_SONGS = 9;
 
 /** A fixed piece of work that is timed between all samples: when its time changes, the device has changed. */
 export class Canary {
@@ -137,6 +139,8 @@ export class Canary {
     private readonly step: CapturedStep<Tensor>,
     private readonly replay: Replay,
     private readonly repeats: number,
+    /** Of one sample, about. */
+    private readonly seconds: number,
   ) {}
 
   /**
@@ -154,13 +158,28 @@ export class Canary {
     // Much shorter than the samples that it guards, it would see a scheduler's time slices that are nothing to them.
     const wanted = Math.max(SHORTEST_CANARY, CANARY_SHARE * QUANTA_PER_SAMPLE * quanta.wall);
     const { gpu, wall } = await timer.sample(replay, repeats, 0);
-    const longer = Math.max(1, Math.ceil(wanted / Math.max(gpu ?? wall, 1e-9)));
-    return new Canary(timer, step, replay, repeats * longer);
+    const once = Math.max(gpu ?? wall, 1e-9);
+    const longer = Math.max(1, Math.ceil(wanted / once));
+    return new Canary(timer, step, replay, repeats * longer, once * longer);
   }
 
   /** Seconds of one canary sample. */
   async sample(): Promise<number> {
     return secondsOf(await this.timer.sample(this.replay, this.repeats, 0));
+  }
+
+  /**
+   * Canary samples to stand beside samples of a length. Beside long ones each is the median of several: a single short
+   * one would see a scheduler's time slice that is nothing to work of a second.
+   * @param seconds of the shortest sample that it guards
+   */
+  beside(seconds: number): () => Promise<number> {
+    const count = Math.min(MOST_SONGS, Math.floor((CANARY_SHARE * seconds) / this.seconds));
+    return async () => {
+      const times = [await this.sample()];
+      while (times.length < count) times.push(await this.sample());
+      return median(times);
+    };
   }
 
   /** Gives its memory back. */

@@ -6,8 +6,9 @@
 import { type Engine } from '../../src/engine/index.js';
 import type { Timing } from '../../src/timing/device-timer.js';
 import { summarize } from '../../src/timing/statistics.js';
-import { compared, emptyRow, FEWEST_SAMPLES, reasonOf, worst, type Bench, type GroupResult } from './measure.js';
-import { growRepeats, QUANTA_PER_SAMPLE, sampleInTurns } from './sampler.js';
+import { compared, emptyRow, reasonOf, worst, type Bench, type GroupResult } from './measure.js';
+import { ruleForGroup } from './options.js';
+import { FEWEST_SAMPLES, growRepeats, QUANTA_PER_SAMPLE, sampleInTurns } from './sampler.js';
 import type { Row } from './schema.js';
 import type { CheckedOutput, RowName } from './subject.js';
 
@@ -37,12 +38,8 @@ export interface Race {
   readonly contestants: readonly Contestant[];
 }
 
-/** A contestant whose run takes so many times the run limit does not hold the others up: it is told in words. */
-const PATIENCE = 2;
 /** A first run, which compiles too, may take so many times as long. */
 const COMPILING = 10;
-/** Times that a race is sampled until everybody has samples enough; the last one counts. */
-const ATTEMPTS = 3;
 
 /** Seconds per operation by library, op and pass: a larger race need not wait for who is too slow. */
 export type Pace = Map<string, number>;
@@ -70,9 +67,9 @@ async function sample({ timer }: Bench, work: ReadyWork, repeats: number): Promi
   return { wall: timer.now() - start, gpu: null };
 }
 
-/** Says in the row that a contestant is too slow to be sampled, when it is. */
+/** A contestant whose run takes longer than the run limit does not hold the others up: the row says so instead. */
 function isTooSlow({ options }: Bench, row: Row, seconds: number, words: string): boolean {
-  const limit = PATIENCE * options.runLimit;
+  const limit = options.runLimit;
   if (seconds <= limit) return false;
   row.status = 'few';
   row.note = `${words}: more than ${limit} s, so it is not sampled`;
@@ -124,15 +121,10 @@ async function warmUp(bench: Bench, runner: Runner): Promise<boolean> {
 async function takeTurns(bench: Bench, runners: readonly Runner[]): Promise<readonly number[]> {
   if (runners.length === 0) return [];
   const { options, canary, band, timer } = bench;
-  const round = runners.reduce((sum, { seconds }) => sum + seconds, 0);
-  // However slow one of them is, there are rounds enough for a figure.
-  const rule = { ...options.rule, seconds: Math.max(options.rule.seconds * runners.length, (FEWEST_SAMPLES + 1) * round) };
+  const lengths = runners.map(({ seconds }) => seconds);
   const competitors = runners.map(({ work, repeats }) => ({ repeats, sample: (count: number) => sample(bench, work, count) }));
-  const take = () => sampleInTurns(competitors, () => canary.sample(), band, rule, timer.now);
-  let taken = await take();
-  // Rounds of slow libraries are few, and a busy moment takes them all: another attempt costs less than a race without a figure.
-  for (let attempt = 1; attempt < ATTEMPTS && taken.competitors.some(({ wall }) => wall.length < FEWEST_SAMPLES); attempt++) taken = await take();
-  const { competitors: results, canaries, stop } = taken;
+  const song = canary.beside(Math.min(...lengths));
+  const { competitors: results, canaries, stop } = await sampleInTurns(competitors, song, band, ruleForGroup(options.rule, lengths), timer.now);
   results.forEach(({ wall, discarded }, at) => {
     const { row, repeats } = runners[at];
     row.hot = { wall: [...wall], gpu: null, repeats, discarded, stop, canaries: [...canaries] };

@@ -27,6 +27,8 @@ export type RunEvent =
       readonly canaries: readonly number[];
     }
   | { readonly kind: 'training'; readonly figures: TrainingFigures }
+  /** The canary cost this group a figure, so its band was found anew: the group is measured again, with it. */
+  | ({ readonly kind: 'band'; readonly group: string } & CanaryBand)
   /** Before the first group, in suites that measure other libraries too. */
   | { readonly kind: 'peers'; readonly peers: readonly PeerFacts[] }
   /** Something is left out; the same `what` may come twice, and counts once. */
@@ -51,7 +53,8 @@ export class ResultCollector {
   private begun: Extract<RunEvent, { kind: 'begin' }> | null = null;
   private readonly rows: Row[] = [];
   private readonly comparisons: Comparison[] = [];
-  private readonly canaries: number[] = [];
+  private readonly canaries = { of: 0, outOfBand: 0 };
+  private readonly bands: { group: string; baseline: number; tolerance: number }[] = [];
   private readonly training = new Map<string, TrainingFigures>();
   private readonly skipped = new Map<string, string>();
   private readonly finished = new Set<string>();
@@ -61,13 +64,16 @@ export class ResultCollector {
   add(event: RunEvent): void {
     if (event.kind === 'begin') this.begun = event;
     else if (event.kind === 'peers') this.peers = event.peers;
+    else if (event.kind === 'band') this.bands.push({ group: event.group, baseline: event.baseline, tolerance: event.tolerance });
     else if (event.kind === 'skipped') this.skipped.set(event.what, event.why);
     // A step whose group was measured again, on a new device, keeps its first figures.
     else if (event.kind === 'training' && !this.training.has(event.figures.row)) this.training.set(event.figures.row, event.figures);
     else if (event.kind === 'group') {
       this.rows.push(...event.rows);
       this.comparisons.push(...event.comparisons);
-      this.canaries.push(...event.canaries);
+      const band = this.bands.at(-1) ?? this.begun?.head.canary;
+      this.canaries.of += event.canaries.length;
+      if (band) this.canaries.outOfBand += event.canaries.filter((value) => isOutOfBand(value, band)).length;
       this.finished.add(event.name);
     }
   }
@@ -102,8 +108,8 @@ export class ResultCollector {
         baseline: canary.baseline,
         tolerance: canary.tolerance,
         calibration: [...canary.calibration],
-        outOfBand: this.canaries.filter((value) => isOutOfBand(value, canary)).length,
-        of: this.canaries.length,
+        renewed: [...this.bands],
+        ...this.canaries,
         discarded: this.rows.reduce((sum, { hot }) => sum + (hot?.discarded ?? 0), 0),
       },
       rows: [...this.rows],

@@ -6,7 +6,7 @@ import type { Peer, PeerSet } from '../peers/peer.js';
 import { groupsOf } from '../suites/index.js';
 import { hasPeers } from '../suites/names.js';
 import { DeviceTimer } from '../../src/timing/device-timer.js';
-import { measureGroup, type Bench } from './measure.js';
+import { measureGroup, type Bench, type GroupResult } from './measure.js';
 import { measureOptionsOf, withTimeFor, type MeasureOptions, type RunRequest } from './options.js';
 import { Canary, measureArithmetic, measurePeaks } from './peaks.js';
 import type { RunEvent } from './result.js';
@@ -38,7 +38,7 @@ export interface RunPlace {
 }
 
 /** Canary samples that calibrate its band. */
-const CALIBRATION = 9;
+const CALIBRATION = 25;
 /** Memory that a row's tensors may take where the device does not tell how much there is. */
 const BYTES_LIMIT = { software: 768 * 2 ** 20, gpu: 16 * 2 ** 30 } as const;
 /** Operations per second that are assumed when the peak could not be measured. */
@@ -103,6 +103,17 @@ export async function listGroups(place: RunPlace, request: RunRequest): Promise<
   }
 }
 
+async function calibrate(canary: Canary): Promise<number[]> {
+  const samples: number[] = [];
+  while (samples.length < CALIBRATION) samples.push(await canary.sample());
+  return samples;
+}
+
+/** True when the canary cost a row its figure. */
+function lostToCanary({ rows }: GroupResult): boolean {
+  return rows.some(({ status, hot }) => status === 'few' && hot !== null && hot.discarded > 0);
+}
+
 /** Milliseconds in which a browser tells that a device was lost, after what it was busy with has failed. */
 const LOSS_DELAY = 2000;
 
@@ -146,9 +157,8 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
   const peaks = await measurePeaks(opened.timer, probed, measure.copyBytes);
   await opened.timer.prepareFlush(measure.flushBytes);
   let canary = await Canary.create(opened.timer, probed);
-  const calibration: number[] = [];
-  for (let at = 0; at < CALIBRATION; at++) calibration.push(await canary.sample());
-  const band = canaryBand(calibration);
+  const calibration = await calibrate(canary);
+  let band = canaryBand(calibration);
   const earlier = new Set(request.without);
   const peers = await peersOf(place, request, tell);
   const plan = (): readonly (Group | Race)[] =>
@@ -175,11 +185,22 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
   try {
     for (const [at, { name }] of groups.entries()) {
       if (signal?.aborted) return;
-      const bench: Bench = { timer: opened.timer, quanta: probed, canary, band, options: measure, tuned: stored?.lookup ?? null };
       try {
         const group = current[at];
-        const { rows, comparisons, canaries } = await ('contestants' in group ? measureRace(bench, group, pace) : measureGroup(bench, group, compiled));
-        tell({ kind: 'group', name, rows, comparisons, canaries });
+        const take = (): Promise<GroupResult> => {
+          const bench: Bench = { timer: opened.timer, quanta: probed, canary, band, options: measure, tuned: stored?.lookup ?? null };
+          return 'contestants' in group ? measureRace(bench, group, pace) : measureGroup(bench, group, compiled);
+        };
+        let taken = await take();
+        if (lostToCanary(taken) && !signal?.aborted) {
+          // A device whose speed has changed for good would have no figure any more: its band is found anew, and told.
+          band = canaryBand(await calibrate(canary));
+          tell({ kind: 'band', group: name, ...band });
+          const compiling = taken.rows.map(({ compile }) => compile);
+          taken = await take();
+          taken.rows.forEach((row, place) => (row.compile ??= compiling[place] ?? null));
+        }
+        tell({ kind: 'group', name, ...taken });
       } catch (error) {
         const failure = await deviceFailure(opened.engine, error);
         if (!failure) throw error;

@@ -80,6 +80,9 @@ export function keptBetween(canaries: readonly number[], samples: number, band: 
   return Array.from({ length: samples }, (_, at) => !isOutOfBand(canaries[at], band) && !isOutOfBand(canaries[at + 1], band));
 }
 
+/** Fewer samples than this give no figure. */
+export const FEWEST_SAMPLES = 3;
+
 /** When to stop. */
 export interface StopRule {
   /** Kept samples of each competitor at least. */
@@ -88,9 +91,14 @@ export interface StopRule {
   readonly maximum: number;
   /** Relative half-width of the median's interval that counts as known. */
   readonly precision: number;
-  /** Seconds for the whole group. */
+  /** Seconds for the whole group; while one of it has too few samples for a figure, `PATIENCE` times as long. */
   readonly seconds: number;
 }
+
+/** A busy moment may take every sample of a slow row: going on costs less than a row without a figure. */
+const PATIENCE = 3;
+/** Who has had so many times the time of another sits out until the others have had theirs: a slow one would take it all. */
+const FAIR_SHARE = 4;
 
 export type Stop = 'settled' | 'noise' | 'timeout';
 
@@ -113,12 +121,18 @@ export interface Competitor {
   sample(repeats: number): Promise<Timing>;
 }
 
-function collected(timings: readonly Timing[], kept: readonly boolean[], repeats: number): Collected {
-  const good = timings.filter((_, at) => kept[at]);
+/** A sample, and the place of the canary before it. */
+interface Taken {
+  readonly timing: Timing;
+  readonly after: number;
+}
+
+function collected(taken: readonly Taken[], kept: readonly boolean[], repeats: number): Collected {
+  const good = taken.filter(({ after }) => kept[after]).map(({ timing }) => timing);
   return {
     wall: good.map(({ wall }) => wall / repeats),
-    gpu: timings.some(({ gpu }) => gpu === null) ? null : good.map(({ gpu }) => (gpu as number) / repeats),
-    discarded: timings.length - good.length,
+    gpu: taken.some(({ timing }) => timing.gpu === null) ? null : good.map(({ gpu }) => (gpu as number) / repeats),
+    discarded: taken.length - good.length,
   };
 }
 
@@ -128,7 +142,8 @@ export function decisive({ gpu, wall }: Pick<Collected, 'gpu' | 'wall'>): readon
 }
 
 /**
- * Samples competitors in turns (A B C A B C ...) with a canary before, between and after all of them.
+ * Samples competitors in turns (A B C A B C ...) with a canary before, between and after all of them. One whose samples
+ * take much longer than the others' takes part in fewer rounds.
  * @param canary seconds of one canary sample
  */
 export async function sampleInTurns(
@@ -138,26 +153,38 @@ export async function sampleInTurns(
   rule: StopRule,
   now: () => number,
 ): Promise<Collection> {
-  const end = now() + rule.seconds;
+  const start = now();
   const canaries = [await canary()];
-  const timings: Timing[][] = competitors.map(() => []);
-  const result = (stop: Stop): Collection => {
-    const count = competitors.length;
+  const taken: Taken[][] = competitors.map(() => []);
+  const spent = competitors.map(() => 0);
+  const collect = (): Collected[] => {
     const kept = keptBetween(canaries, canaries.length - 1, band);
-    return { competitors: timings.map((own, at) => collected(own, own.map((_, round) => kept[round * count + at]), competitors[at].repeats)), canaries, stop };
+    return taken.map((own, at) => collected(own, kept, competitors[at].repeats));
   };
+  const isShort = ({ wall }: Collected): boolean => wall.length < FEWEST_SAMPLES;
+  let sofar = collect();
+  let late = false;
   for (let round = 1; ; round++) {
+    const least = Math.min(...spent);
+    const turns = competitors.map((_, at) => spent[at] <= FAIR_SHARE * least || (late && isShort(sofar[at])));
     for (const [at, { repeats, sample }] of competitors.entries()) {
-      timings[at].push(await sample(repeats));
+      if (!turns[at]) continue;
+      const begun = now();
+      const timing = await sample(repeats);
+      spent[at] += now() - begun;
+      taken[at].push({ timing, after: canaries.length - 1 });
       canaries.push(await canary());
     }
-    const { competitors: sofar } = result('settled');
+    sofar = collect();
+    const end = (stop: Stop): Collection => ({ competitors: sofar, canaries, stop });
     const settled = sofar.every((own) => {
       const values = decisive(own);
       return values.length >= rule.minimum && relativeNotch(summarize(values)) <= rule.precision;
     });
-    if (settled) return result('settled');
-    if (round >= rule.maximum) return result('noise');
-    if (now() >= end) return result('timeout');
+    if (settled) return end('settled');
+    const elapsed = now() - start;
+    late = elapsed >= rule.seconds || round >= rule.maximum;
+    if (!late || (sofar.some(isShort) && elapsed < PATIENCE * rule.seconds)) continue;
+    return end(elapsed >= rule.seconds ? 'timeout' : 'noise');
   }
 }

@@ -149,7 +149,16 @@ export const resultSchema = z.object({
   rules: z.object({ minimum: z.number(), maximum: z.number(), precision: z.number(), seconds: z.number(), runLimit: z.number() }),
   /** Bytes per second of a copy, operations per second of multiply-adds; null when they could not be told. */
   peaks: z.object({ copy: peak.nullable(), fma: peak.nullable() }),
-  canary: z.object({ baseline: seconds, tolerance: z.number(), calibration: z.array(seconds), outOfBand: z.number().int(), of: z.number().int(), discarded: z.number().int() }),
+  canary: z.object({
+    baseline: seconds,
+    tolerance: z.number(),
+    calibration: z.array(seconds),
+    /** Groups before which the device had changed its speed for good: the band from there on. */
+    renewed: z.array(z.object({ group: z.string(), baseline: seconds, tolerance: z.number() })).default([]),
+    outOfBand: z.number().int(),
+    of: z.number().int(),
+    discarded: z.number().int(),
+  }),
   rows: z.array(row),
   comparisons: z.array(comparison),
   /** Other libraries of the suite `peers`; files from before there were any have none. */

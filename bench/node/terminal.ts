@@ -1,6 +1,6 @@
 /** A run on the terminal: the head, then every group's rows as they come in. */
 import type { RunEvent } from '../harness/result.js';
-import { headLines, rowLines } from '../table.js';
+import { bandText, headLines, rowLines } from '../table.js';
 
 /** What `headLines` shows of a run that has just begun. */
 type Head = Parameters<typeof headLines>[0];
@@ -22,11 +22,12 @@ export class Terminal {
   /** Shows the next event. */
   hear(event: RunEvent): void {
     if (event.kind === 'say') this.say(event.line);
+    else if (event.kind === 'band') this.say(bandText(event));
     else if (event.kind === 'begin') {
       const { head, groups } = event;
       this.peaks = head.peaks;
       this.groups = groups.length;
-      for (const line of headLines({ ...head, canary: { ...head.canary, calibration: [...head.canary.calibration], outOfBand: 0, of: 0, discarded: 0 } })) this.print(line);
+      for (const line of headLines({ ...head, canary: { ...head.canary, calibration: [...head.canary.calibration], renewed: [], outOfBand: 0, of: 0, discarded: 0 } })) this.print(line);
       if (head.environment.adapter.software) this.print('This is a SOFTWARE adapter: no figure below says anything about a GPU.');
       const { tuned } = head;
       if (tuned) this.print(`Rows named "tuned" use ${tuned.choices} choices of ${tuned.date.slice(0, 10)} from ${tuned.place}, where they differ from the rules.`);

@@ -3,6 +3,7 @@ import { escape } from '../../src/report/markup.js';
 import { adapterLine } from '../figures.js';
 import { formatRate, formatSeconds } from '../format.js';
 import type { BenchResult } from '../harness/schema.js';
+import { bandText } from '../table.js';
 import { behind } from './comparisons.js';
 import { badge } from './parts.js';
 
@@ -17,6 +18,7 @@ function facts(result: BenchResult): [name: string, value: string][] {
     ['Stored choices', tuned ? `${tuned.choices} of ${tuned.date.slice(0, 10)}, beside the rules` : 'none: the rules alone'],
     ['Timers', `wall ${formatSeconds(timer.wallQuantum)}, GPU ${timer.gpuQuantum === null ? 'none' : formatSeconds(timer.gpuQuantum)}`],
     ['Canary', `out of band ${canary.outOfBand} times in ${canary.of}; ${canary.discarded} samples discarded`],
+    ...canary.renewed.map((renewed): [string, string] => ['Device changed', bandText(renewed)]),
     ['Flags', e.flags.join(' ') || 'none'],
     ['Features', e.features.join(', ') || 'none'],
   ];

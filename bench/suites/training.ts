@@ -29,8 +29,9 @@ const SEED = 5;
  * has some thirty of them in a row.
  */
 const TOLERANCE = 1e-3;
-const ENCODE_SAMPLES = 30;
-const BREAKDOWNS = 5;
+/** Replays whose encoding is timed, and breakdowns: as many as go into the seconds, within the two bounds. */
+const ENCODE_SAMPLES = { least: 5, most: 30, seconds: 5 } as const;
+const BREAKDOWNS = { least: 3, most: 5, seconds: 5 } as const;
 
 /** Faces of noise: a step's time does not depend on what is in them. */
 function noiseFaces(preset: Preset, batch: number): FaceDataset {
@@ -104,21 +105,25 @@ function prepare(engine: Engine, preset: Preset, batch: number): Prepared {
   };
 }
 
+/** Values in turn until there are `most`, or `least` of them and the seconds are over. */
+async function collect<T>({ now }: DeviceTimer, { least, most, seconds }: typeof ENCODE_SAMPLES | typeof BREAKDOWNS, take: () => Promise<T>): Promise<T[]> {
+  const end = now() + seconds;
+  const values: T[] = [];
+  while (values.length < least || (values.length < most && now() < end)) values.push(await take());
+  return values;
+}
+
 /** CPU time of replays and where the device's time goes. */
 async function inspectStep(name: string, preset: Preset, batch: number, timer: DeviceTimer, step: CapturedStep<unknown>, replay: Replay): Promise<TrainingFigures> {
   const { engine } = timer;
-  const encodePerDispatch: number[] = [];
-  for (let at = 0; at < ENCODE_SAMPLES; at++) {
+  const encodePerDispatch = await collect(timer, ENCODE_SAMPLES, async () => {
     await engine.finish();
     const start = timer.now();
     step.run();
-    encodePerDispatch.push((timer.now() - start) / step.dispatches);
-  }
-  const runs: number[][] = [];
-  for (let at = 0; at < BREAKDOWNS; at++) {
-    const run = await timer.breakdown(replay);
-    if (run) runs.push(run);
-  }
+    return (timer.now() - start) / step.dispatches;
+  });
+  await engine.finish();
+  const runs = (await collect(timer, BREAKDOWNS, () => timer.breakdown(replay))).filter((run) => run !== null);
   const shaders = new Map<string, { shader: string; launches: number; seconds: number; flops: number; bytes: number }>();
   step.commands.forEach((command, at) => {
     const shader = command.kind === 'dispatch' ? command.call.shader : command.kind;
@@ -163,7 +168,7 @@ function stepGroup(preset: Preset, batch: number, section: RowName['section'], s
     series,
   };
   return {
-    name: `training step of ${preset.name}: ${name.shape}${series ? `, ${series.name}` : ''}`,
+    name: series ? `${series.name}: ${series.variable} = ${series.value}` : `training step of ${preset.name}: ${name.shape}`,
     subjects: [
       {
         name,
