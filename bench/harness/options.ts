@@ -53,12 +53,12 @@ const LONG_ENOUGH = 20;
 
 /**
  * The rule for a group: `seconds` for each of its competitors. Where one round of samples takes long, there is time for
- * some more than the fewest that give a figure, and for all that are asked for if that is possible in 20 s.
+ * one more than the fewest that give a figure, and for all that are asked for if that is possible in 20 s.
  * @param samples seconds of one sample of each competitor
  */
 export function ruleForGroup(rule: StopRule, samples: readonly number[]): StopRule {
   const round = samples.reduce((sum, seconds) => sum + seconds, 0);
-  return { ...rule, seconds: Math.max(rule.seconds * samples.length, (FEWEST_SAMPLES + 2) * round, Math.min(LONG_ENOUGH, SLACK * rule.minimum * round)) };
+  return { ...rule, seconds: Math.max(rule.seconds * samples.length, (FEWEST_SAMPLES + 1) * round, Math.min(LONG_ENOUGH, SLACK * rule.minimum * round)) };
 }
 
 /** @param software whether the adapter runs on the CPU */

@@ -38,6 +38,8 @@ export interface Race {
   readonly contestants: readonly Contestant[];
 }
 
+/** A contestant whose run takes so many times the run limit does not hold the others up: it is told in words. */
+const PATIENCE = 2;
 /** A first run, which compiles too, may take so many times as long. */
 const COMPILING = 10;
 
@@ -67,9 +69,9 @@ async function sample({ timer }: Bench, work: ReadyWork, repeats: number): Promi
   return { wall: timer.now() - start, gpu: null };
 }
 
-/** A contestant whose run takes longer than the run limit does not hold the others up: the row says so instead. */
+/** Says in the row that a contestant is too slow to be sampled, when it is. */
 function isTooSlow({ options }: Bench, row: Row, seconds: number, words: string): boolean {
-  const limit = options.runLimit;
+  const limit = PATIENCE * options.runLimit;
   if (seconds <= limit) return false;
   row.status = 'few';
   row.note = `${words}: more than ${limit} s, so it is not sampled`;
