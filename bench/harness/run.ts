@@ -65,7 +65,8 @@ function withinLimits(measure: MeasureOptions, { device }: Engine): MeasureOptio
 /** @throws {InputError} when the filter leaves nothing */
 function filtered(groups: readonly (Group | Race)[], filter: string | null): readonly (Group | Race)[] {
   if (filter === null) return groups;
-  const wanted = groups.filter(({ name }) => name.toLowerCase().includes(filter.toLowerCase()));
+  const texts = filter.toLowerCase().split('|');
+  const wanted = groups.filter(({ name }) => texts.some((text) => name.toLowerCase().includes(text)));
   if (wanted.length > 0) return wanted;
   const some = groups.slice(0, 5).map(({ name }) => `"${name}"`).join(', ');
   throw new InputError(`--filter "${filter}" is in no group of this suite: expected a part of a name such as ${some} (--list shows all).`);

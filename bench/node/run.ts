@@ -1,4 +1,5 @@
 /** What `npm run bench` does, on the command line's side. */
+import { renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../../src/engine/index.js';
 import { CommandFailure, EXIT, sentence } from '../../src/cli/failure.js';
@@ -69,6 +70,32 @@ async function writeFiles(result: BenchResult, { json, report }: BenchCommandOpt
   if (report !== undefined) await writeReport(report, renderBenchReport(result));
 }
 
+/** Seconds between writing what is known so far: a run that is killed loses no more. */
+const KEEP_SECONDS = 20;
+
+/**
+ * Writes the file of --json while a run goes on. Between two groups, and at once: a write that went on beside the next
+ * group would take time from it. Fails in silence: the file is written again at the end, and told about then.
+ */
+function keeper({ json }: BenchCommandOptions, collector: ResultCollector, earlier: BenchResult | null): () => void {
+  const start = performance.now();
+  let last = start;
+  return () => {
+    const now = performance.now();
+    if (json === undefined || now - last < KEEP_SECONDS * 1000) return;
+    const own = collector.result((now - start) / 1000, 'the run was killed');
+    if (!own) return;
+    try {
+      const beside = `${json}.part`;
+      writeFileSync(beside, `${JSON.stringify(earlier ? mergeResults(earlier, own) : own)}\n`);
+      renameSync(beside, json);
+    } catch {
+      // As the comment above says.
+    }
+    last = performance.now();
+  };
+}
+
 /** What is said of a run that ended early. */
 function kept({ progress }: ResultCollector, { json, report }: BenchCommandOptions): string {
   const files = [json, report].filter((file) => file !== undefined).join(' and ');
@@ -79,6 +106,7 @@ function kept({ progress }: ResultCollector, { json, report }: BenchCommandOptio
 async function measure(host: BenchHost, request: RunRequest, options: BenchCommandOptions, earlier: BenchResult | null, interrupt: Interrupt): Promise<void> {
   const collector = new ResultCollector();
   const terminal = new Terminal(print, say);
+  const keep = keeper(options, collector, earlier);
   const start = performance.now();
   let failure: Error | null = null;
   try {
@@ -87,6 +115,7 @@ async function measure(host: BenchHost, request: RunRequest, options: BenchComma
       (event) => {
         collector.add(event);
         terminal.hear(event);
+        if (event.kind === 'group') keep();
       },
       interrupt.signal,
     );

@@ -9,6 +9,7 @@ import argparse
 import datetime
 import json
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -201,6 +202,26 @@ def environment_of(zygo, device):
     }
 
 
+def measure_rows(rows, presets, implementation, device, options, done, skipped):
+    """Fills both lists, so that what is there outlasts an interruption."""
+    for row in rows:
+        name = f"{row['op']} {row['shape']}, {row['pass']}"
+        if options.filter.lower() not in name.lower():
+            continue
+        before = len(done)
+        try:
+            for variant, work, error in work_of(row, device, presets, options.autocast):
+                done.append(measured(row, variant, work, error, implementation, device, options))
+                figures = done[-1]["summary"]
+                print(f"{name} [{variant}]: " + (f"{(figures['gpu'] or figures['wall'])['median'] * 1e3:.4g} ms" if figures else done[-1]["note"]), flush=True)
+        except RuntimeError as error:
+            skipped.append({"what": name, "why": str(error).split("\n")[0]})
+        if len(done) == before and not any(entry["what"] == name for entry in skipped):
+            skipped.append({"what": name, "why": "has no counterpart here"})
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--rows", action="append", required=True, help="result file of npm run bench; may be repeated")
@@ -224,22 +245,19 @@ def main():
             presets = json.load(opened)
     implementation = f"PyTorch {torch.__version__}"
     start, done, skipped = time.perf_counter(), [], []
-    for row in rows:
-        name = f"{row['op']} {row['shape']}, {row['pass']}"
-        if options.filter.lower() not in name.lower():
-            continue
-        before = len(done)
-        try:
-            for variant, work, error in work_of(row, device, presets, options.autocast):
-                done.append(measured(row, variant, work, error, implementation, device, options))
-                figures = done[-1]["summary"]
-                print(f"{name} [{variant}]: " + (f"{(figures['gpu'] or figures['wall'])['median'] * 1e3:.4g} ms" if figures else done[-1]["note"]), flush=True)
-        except RuntimeError as error:
-            skipped.append({"what": name, "why": str(error).split("\n")[0]})
-        if len(done) == before and not any(entry["what"] == name for entry in skipped):
-            skipped.append({"what": name, "why": "has no counterpart here"})
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+    # What matters most comes first: time may run out.
+    rows = sorted(rows, key=lambda row: (row["op"] != "training step", row["op"] != "matmul", -row["flops"]))
+
+    def ended(*_):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, ended)
+    interrupted = False
+    try:
+        measure_rows(rows, presets, implementation, device, options, done, skipped)
+    except KeyboardInterrupt:
+        interrupted = True
+        print("interrupted: what was measured is kept", flush=True)
     result = {
         "format": "zygo-bench",
         "version": 1,
@@ -262,7 +280,7 @@ def main():
         json.dump(result, opened)
     wrong = sum(row["status"] == "wrong" for row in done)
     print(f"{len(done)} rows on {result['environment']['adapter']['description']}, {wrong} wrong, {len(skipped)} without a counterpart; {result['seconds']:.0f} s")
-    sys.exit(1 if wrong else 0)
+    sys.exit(130 if interrupted else 1 if wrong else 0)
 
 
 if __name__ == "__main__":

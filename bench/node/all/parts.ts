@@ -27,17 +27,26 @@ export interface Part {
   readonly name: string;
   /** In words, for the table. */
   readonly title: string;
+  /** Of the time that is given: no part takes more before the others have had theirs. */
+  readonly share: number;
   command(): Promise<PartCommand> | PartCommand;
 }
 
 /** Raw result of a part that measures a suite. */
 export const rawFile = (work: string, part: string): string => join(work, `${part}.json`);
 
-/** Parts whose results are put together in one file. */
-export const MEASURED_PARTS = ['kernels', 'training', 'peers'] as const;
+/** Parts whose results are put together in one file; where two measured the same, the later one counts. */
+export const MEASURED_PARTS = ['products', 'steps', 'steps-tuned', 'peers', 'kernels', 'series'] as const;
+/** Parts that run PyTorch, put together in another. */
+export const PYTORCH_PARTS = ['pytorch', 'pytorch-kernels'] as const;
 
-/** On a software adapter: one group of training steps, and of the kernels the quick suite. */
-const SOFTWARE_STEP = 'training step of tiny: 32 faces of 64 x 64';
+/** Groups of the suites, by their names. */
+const GROUPS = {
+  products: 'Ladder of matmul',
+  steps: 'training step of tiny: |training step of small: |training step of swin-t: ',
+  softwareStep: 'training step of tiny: ',
+  softwarePeers: '256',
+} as const;
 
 /** Faces and steps of the short training; few on a software adapter. */
 const TRAINING = { gpu: { faces: 1200, steps: 160 }, software: { faces: 240, steps: 12 } } as const;
@@ -54,49 +63,53 @@ function findPython(torch: 'auto' | 'cpu'): { readonly python: string } | { read
   return { skip: reason };
 }
 
-/** All parts for a device. */
+/**
+ * All parts for a device, the most important first: what is right, how fast the products and the training steps are,
+ * how fast others are, and only then everything else.
+ */
 export function partsOf({ software, work, adapter, torch, tuned }: PartContext): Part[] {
   const zygo = (...args: string[]) => ({ command: process.execPath, args: [join(DIST, 'src/cli/main.js'), ...args, '--adapter', adapter] });
-  const suite = async (part: string, name: string, filter: string | null, offersTuned: boolean): Promise<PartCommand> => ({
+  const suite = (part: string, name: string, filter: string | null, ...more: string[]): PartCommand => ({
     command: process.execPath,
     args: [
       join(DIST, 'bench/main.js'),
       ...['--suite', name, '--continue', '--json', rawFile(work, part), '--adapter', adapter],
       ...(filter === null ? [] : ['--filter', filter]),
-      ...(offersTuned && (await tuned()) ? ['--tuned'] : []),
+      ...more,
     ],
   });
+  const offered = async (): Promise<string[]> => ((await tuned()) ? ['--tuned'] : []);
+  const pytorch = async (part: string, from: readonly string[]): Promise<PartCommand> => {
+    if (torch === 'none') return { skip: 'not asked for' };
+    const found = findPython(torch);
+    if ('skip' in found) return found;
+    const presets = join(work, 'presets.json');
+    await writeFile(presets, JSON.stringify(PRESETS));
+    const device = torch === 'cpu' ? ['--device', 'cpu'] : [];
+    return { command: found.python, args: [join(ROOT, 'bench/pytorch/run.py'), ...from.flatMap((name) => ['--rows', rawFile(work, name)]), '--presets', presets, '--json', rawFile(work, part), ...device] };
+  };
   const { faces, steps } = TRAINING[software ? 'software' : 'gpu'];
+  const gpuOnly = (...parts: Part[]): Part[] => (software ? [] : parts);
   return [
-    { name: 'verify', title: 'every kernel and variant against float64', command: () => zygo('verify', '--json', join(work, 'verify.json')) },
-    { name: 'tune', title: 'kernel choices of tiny', command: () => zygo('tune', '--preset', 'tiny', '--json', join(work, 'tune-tiny.json')) },
-    ...(software ? [] : [{ name: 'tune-swin-t', title: 'kernel choices of swin-t', command: () => zygo('tune', '--preset', 'swin-t', '--json', join(work, 'tune-swin-t.json')) }]),
-    { name: 'kernels', title: software ? 'the quick suite' : 'kernels, ladders and rivals', command: () => suite('kernels', software ? 'quick' : 'kernels', null, true) },
-    { name: 'training', title: software ? 'training steps of tiny' : 'training steps of every preset', command: () => suite('training', 'training', software ? SOFTWARE_STEP : null, true) },
-    {
-      name: 'peers',
-      title: 'other WebGPU libraries',
-      command: () => suite('peers', 'peers', software ? '256' : null, false),
-    },
+    { name: 'verify', title: 'every kernel and variant against float64', share: 0.2, command: () => zygo('verify', '--json', join(work, 'verify.json')) },
+    ...gpuOnly({ name: 'products', title: 'matrix products, every variant', share: 0.1, command: () => suite('products', 'kernels', GROUPS.products) }),
+    { name: 'steps', title: software ? 'a training step of tiny' : 'training steps of every preset', share: 0.15, command: () => suite('steps', 'training', software ? GROUPS.softwareStep : GROUPS.steps) },
+    { name: 'peers', title: 'other WebGPU libraries', share: 0.2, command: () => suite('peers', 'peers', software ? GROUPS.softwarePeers : null) },
+    { name: 'pytorch', title: 'PyTorch eager on the same device: products and steps', share: 0.1, command: () => pytorch('pytorch', ['products', 'steps']) },
+    { name: 'tune', title: 'kernel choices of tiny', share: 0.1, command: () => zygo('tune', '--preset', 'tiny', '--json', join(work, 'tune-tiny.json')) },
+    ...gpuOnly(
+      { name: 'tune-swin-t', title: 'kernel choices of swin-t', share: 0.1, command: () => zygo('tune', '--preset', 'swin-t', '--json', join(work, 'tune-swin-t.json')) },
+      { name: 'steps-tuned', title: 'training steps with the tuned choices', share: 0.1, command: async () => ((await tuned()) ? suite('steps-tuned', 'training', GROUPS.steps, '--tuned') : { skip: 'nothing was tuned' }) },
+    ),
+    { name: 'kernels', title: software ? 'the quick suite' : 'kernels, ladders and rivals', share: 0.3, command: async () => suite('kernels', software ? 'quick' : 'kernels', null, ...(await offered())) },
+    ...gpuOnly({ name: 'series', title: 'training steps over batch, image size and number of AUs', share: 0.05, command: () => suite('series', 'training', 'training step of tiny over') }),
     {
       name: 'train',
       title: `a short training of tiny: ${steps} steps`,
+      share: 0.1,
       command: () =>
         zygo('train', '--preset', 'tiny', '--budget', 'demo', '--steps', String(steps), '--faces', String(faces), '--no-global-only', '--no-supervised', '--out', join(work, `train-${Date.now()}`)),
     },
-    {
-      name: 'pytorch',
-      title: 'PyTorch eager on the same device',
-      async command() {
-        if (torch === 'none') return { skip: 'not asked for' };
-        const found = findPython(torch);
-        if ('skip' in found) return found;
-        const rows = MEASURED_PARTS.slice(0, 2).flatMap((part) => ['--rows', rawFile(work, part)]);
-        const presets = join(work, 'presets.json');
-        await writeFile(presets, JSON.stringify(PRESETS));
-        const device = torch === 'cpu' ? ['--device', 'cpu'] : [];
-        return { command: found.python, args: [join(ROOT, 'bench/pytorch/run.py'), ...rows, '--presets', presets, '--json', rawFile(work, 'pytorch'), ...device] };
-      },
-    },
+    { name: 'pytorch-kernels', title: 'PyTorch eager: all other kernels', share: 0.1, command: () => pytorch('pytorch-kernels', ['kernels']) },
   ];
 }

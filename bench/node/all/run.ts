@@ -14,7 +14,7 @@ import { mergeResults, trimmed } from '../../harness/merge.js';
 import { parseResult, type BenchResult } from '../../harness/schema.js';
 import { renderBenchReport } from '../../report/page.js';
 import { runChild } from './child.js';
-import { MEASURED_PARTS, partsOf, rawFile, type Part } from './parts.js';
+import { MEASURED_PARTS, partsOf, PYTORCH_PARTS, rawFile, type Part } from './parts.js';
 import { readState, writeState, type AllState, type Outcome } from './state.js';
 import { summaryText, type TrainingSpeed } from './summary.js';
 
@@ -40,10 +40,10 @@ async function load(file: string): Promise<BenchResult | null> {
   return text === '' ? null : parseResult(text, file);
 }
 
-/** The parts that measured a suite, as one result; null when none did. */
-async function combined(work: string): Promise<BenchResult | null> {
+/** What parts measured, as one result; null when none did. */
+async function combined(work: string, parts: readonly string[]): Promise<BenchResult | null> {
   let whole: BenchResult | null = null;
-  for (const part of MEASURED_PARTS) {
+  for (const part of parts) {
     const next = await load(rawFile(work, part));
     if (next) whole = whole ? mergeResults(whole, next, 'all') : next;
   }
@@ -68,8 +68,8 @@ async function trainingSpeed(work: string): Promise<TrainingSpeed | null> {
 /** Writes the files that are kept. */
 async function writeResults(out: string, work: string, state: AllState, parts: readonly Part[]): Promise<void> {
   await writeState(out, state);
-  const result = await combined(work);
-  const pytorch = await load(rawFile(work, 'pytorch'));
+  const result = await combined(work, MEASURED_PARTS);
+  const pytorch = await combined(work, PYTORCH_PARTS);
   const files: [string, string][] = [];
   const keep = async (name: string, what: string, text: string): Promise<void> => {
     await writeFile(join(out, name), text);
@@ -117,24 +117,28 @@ export async function runAll({ out, minutes, fresh, torch, adapter }: AllOptions
   const { state: before, stale } = await readState(folder, gitCommit(), name);
   if (stale) say('What is in the folder is of another commit or adapter: everything is measured again.');
   const state: AllState = fresh ? { ...before, parts: {} } : before;
-  if (fresh || stale) for (const part of [...MEASURED_PARTS, 'pytorch']) await writeFile(rawFile(work, part), '');
+  if (fresh || stale) for (const part of [...MEASURED_PARTS, ...PYTORCH_PARTS]) await writeFile(rawFile(work, part), '');
   const tuned = async (): Promise<boolean> => (await storedRecords(engine, () => {})).length > 0;
   const parts = partsOf({ software: info.software, work, adapter, torch, tuned });
   say(`${environmentHere(engine).runtime} on ${name}${info.software ? ' (SOFTWARE adapter: no figure says anything about a GPU)' : ''}; results go to ${folder}`);
   const interrupt = new Interrupt(() => say('Ending after what is being measured (again: ends at once) ...'), () => {});
   try {
-    for (const part of parts) {
-      const known = state.parts[part.name];
-      if (known?.status === 'done') {
-        say(`${part.name}: done on ${known.date.slice(0, 10)}`);
-        continue;
+    // First everybody's share, then whoever was cut short: the important parts come first in both rounds.
+    for (const limited of [true, false]) {
+      for (const part of parts) {
+        const known = state.parts[part.name];
+        if (known?.status === 'done' || (!limited && known?.status !== 'unfinished')) {
+          if (limited) say(`${part.name}: done on ${known?.date.slice(0, 10)}`);
+          continue;
+        }
+        const left = (end - performance.now()) / 1000;
+        if (interrupt.signal.aborted || left < LEAST_SECONDS) break;
+        say(`\n${part.name}: ${part.title}`);
+        const seconds = limited ? Math.min(left, Math.max(LEAST_SECONDS, part.share * minutes * 60)) : left;
+        state.parts[part.name] = await runPart(part, known, work, seconds, interrupt.signal);
+        say(`${part.name}: ${state.parts[part.name].status}`);
+        await writeResults(folder, work, state, parts);
       }
-      const seconds = (end - performance.now()) / 1000;
-      if (interrupt.signal.aborted || seconds < LEAST_SECONDS) break;
-      say(`\n${part.name}: ${part.title}`);
-      state.parts[part.name] = await runPart(part, known, work, seconds, interrupt.signal);
-      say(`${part.name}: ${state.parts[part.name].status}`);
-      await writeResults(folder, work, state, parts);
     }
     await writeResults(folder, work, state, parts);
   } finally {
