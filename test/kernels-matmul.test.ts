@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
-import { chooseMatmul, fitsVectors, linear, matmul, matmulCandidates, matmulDevice, matmulSplitting, planMatmul, type MatmulProblem, type MatmulVariant } from '../src/kernels/matmul/index.js';
+import { chooseMatmul, fitsVectors, linear, matmul, matmulCandidates, mlp, matmulDevice, matmulSplitting, planMatmul, type MatmulProblem, type MatmulVariant } from '../src/kernels/matmul/index.js';
 import { checkGradients } from './gradient-check.js';
 import { expectClose, randomValues, relativeError, withEngine } from './helpers.js';
 import { erf, linearReference, matmulReference, type MatmulCase } from './reference/matmul.js';
@@ -190,6 +190,44 @@ test('linear computes only the gradients that are asked for, and writes paramete
     assert.deepEqual(await engine.read(weight.gradient), await engine.read(dw));
   }));
 
+test('mlp gives what two linear layers give, to the last bit, computes the gradients that are asked for, and keeps only the values before GELU', () =>
+  withEngine(async (engine) => {
+    const shapes = [[40, 8], [32, 8], [32], [12, 32], [12], [40, 12]];
+    const [x, up, upBias, down, downBias, residual] = shapes.map((shape, index) => engine.tensor(randomValues(shape.reduce((a, b) => a * b), index), shape));
+    const all = [x, up, upBias, down, downBias, residual];
+    const seed = engine.tensor(randomValues(40 * 12, 9), [40, 12]);
+    const fused = () => mlp(engine, x, { weight: up, bias: upBias }, { weight: down, bias: downBias }, { residual });
+    const separate = () => linear(engine, linear(engine, x, up, upBias, { activation: 'gelu' }), down, downBias, { residual });
+    const run = async (op: () => Tensor, watched: Tensor[]) => {
+      const { y, gradients } = engine.withTape((tape) => {
+        for (const tensor of watched) tape.watch(tensor);
+        const result = op();
+        tape.backward([[result, seed]]);
+        return { y: result, gradients: all.map((tensor) => tape.gradientOf(tensor)) };
+      });
+      return { y: await engine.read(y), gradients: await Promise.all(gradients.map((gradient) => gradient && engine.read(gradient))) };
+    };
+    const expected = await run(separate, all);
+    assert.deepEqual((await run(fused, all)).y, expected.y);
+    for (const watched of [all, [x], [up, downBias], [down], [upBias], [downBias], [residual]]) {
+      const { gradients } = await run(fused, watched);
+      gradients.forEach((gradient, index) => {
+        if (!watched.includes(all[index])) assert.equal(gradient, null);
+        else assert.ok(gradient && relativeError(gradient, expected.gradients[index] as Float32Array) < 2e-6, `gradient ${index} of ${watched.length}`);
+      });
+    }
+    const labels: string[] = [];
+    const kept = engine.capture('mlp', () => engine.withTape((tape) => {
+      tape.watch(x);
+      const y = fused();
+      const stop = engine.observe({ launch: ({ call }) => void labels.push(...Object.values(call.tensors).map(({ storage }) => storage.label)) });
+      tape.backward([[y, seed]]);
+      stop();
+    }));
+    kept.destroy();
+    assert.ok(labels.includes('preactivation') && !labels.includes('hidden'));
+  }));
+
 test('shapes that do not fit are refused in words', () =>
   withEngine(async (engine) => {
     const a = engine.zeros([4, 6]);
@@ -199,6 +237,9 @@ test('shapes that do not fit are refused in words', () =>
     assert.throws(() => linear(engine, a, engine.zeros([3, 5]), null), ShapeError);
     assert.throws(() => linear(engine, a, engine.zeros([3, 6]), engine.zeros([4])), ShapeError);
     assert.throws(() => linear(engine, a, engine.zeros([3, 6]), null, { residual: engine.zeros([4, 4]) }), ShapeError);
+    const layer = (outputs: number, inputs: number) => ({ weight: engine.zeros([outputs, inputs]), bias: engine.zeros([outputs]) });
+    assert.throws(() => mlp(engine, a, layer(8, 6), layer(3, 7)), (error) => error instanceof ShapeError && /mlp takes/.test(error.message));
+    assert.throws(() => mlp(engine, a, layer(8, 6), layer(3, 8), { residual: engine.zeros([4, 6]) }), ShapeError);
   }));
 
 test('the choice falls on variants that can run', () => {

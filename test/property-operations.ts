@@ -6,7 +6,7 @@ import { conv2d } from '../src/kernels/convolution/index.js';
 import { add, affine, cast, gelu, relu, stochasticResidual } from '../src/kernels/elementwise/index.js';
 import { concatLast, meanPool, patchEmbed, patchMerge, transpose01 } from '../src/kernels/layout/index.js';
 import { bceWithLogits, contrastiveCrossEntropy, negativeCosine, transportLoss } from '../src/kernels/loss/index.js';
-import { linear, matmul } from '../src/kernels/matmul/index.js';
+import { linear, matmul, mlp } from '../src/kernels/matmul/index.js';
 import { batchNorm, l2Normalize, layerNorm, softmax } from '../src/kernels/normalization/index.js';
 import { regionPool } from '../src/kernels/pooling/index.js';
 import { mean, sum } from '../src/kernels/reduction/index.js';
@@ -17,7 +17,7 @@ import { convolutionReference } from './reference/convolution.js';
 import * as elementwise from './reference/elementwise.js';
 import * as layout from './reference/layout.js';
 import * as loss from './reference/loss.js';
-import { linearReference, matmulReference } from './reference/matmul.js';
+import { linearReference, matmulReference, mlpReference } from './reference/matmul.js';
 import * as normalization from './reference/normalization.js';
 import { regionPoolReference } from './reference/pooling.js';
 import { sinkhornReference } from './reference/sinkhorn.js';
@@ -100,6 +100,18 @@ const linears = fc
       },
       reference: ([x, weight, ...rest]) =>
         linearReference(x, weight, bias ? rest[0] : null, residual ? rest[bias ? 1 : 0] : null, { tokens, inputs, outputs, gelu: withGelu }),
+    };
+  });
+
+const mlps = fc
+  .record({ tokens: whole(1, 30), inputs: whole(1, 20), hidden: whole(1, 30), outputs: whole(1, 20), seed: seeds })
+  .map(({ seed, ...sizes }): OperationCase => {
+    const { tokens, inputs, hidden, outputs } = sizes;
+    const shapes = [[tokens, inputs], [hidden, inputs], [hidden], [outputs, hidden], [outputs], [tokens, outputs]];
+    return {
+      inputs: shapes.map((shape, index) => values(shape, seed + index)),
+      forward: (engine, [x, up, upBias, down, downBias, residual]) => mlp(engine, x, { weight: up, bias: upBias }, { weight: down, bias: downBias }, { residual }),
+      reference: ([x, up, upBias, down, downBias, residual]) => [...mlpReference({ x, up, upBias, down, downBias, residual }, sizes)],
     };
   });
 
@@ -242,6 +254,7 @@ export const OPERATIONS: Readonly<Record<string, fc.Arbitrary<OperationCase>>> =
   matmul: matmuls,
   'matmul of joined batches': joinedMatmuls,
   linear: linears,
+  MLP: mlps,
   conv2d: convolutions,
   'layer norm': normalisations(1, layerNorm, normalization.layerNorm),
   'batch norm': normalisations(3, batchNorm, normalization.batchNorm),

@@ -92,7 +92,7 @@ test('a stored winner is used before the rule, a forced variant before both, and
 test('every family has problems that ask for what their key says, in variants that agree', () =>
   withEngine(async (engine) => {
     const problems: Record<string, readonly string[]> = {
-      matmul: ['m12 n8 k20 b2 oneB sum', 'm8 n4 k12 b1 tA rowSums', 'm6 n8 k4 b3 tB oneA bias gelu keep residual'],
+      matmul: ['m12 n8 k20 b2 oneB sum', 'm8 n4 k12 b1 tA rowSums', 'm6 n8 k4 b3 tB oneA bias gelu keep residual', 'm8 n12 k4 b1 keep dgelu'],
       'matmul-f16': ['m12 n8 k20 b2 oneB sum half', 'm8 n4 k12 b1 tB bias gelu keep residual half halfY', 'm8 n4 k12 b1 tA rowSums half'],
       'matmul-splits': ['m8 n8 k1024 b1 tA'],
       'column-shares': ['r4096 c8'],

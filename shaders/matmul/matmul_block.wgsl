@@ -31,6 +31,9 @@ const BIAS: bool = false;
 const GELU: bool = false;
 const PREACTIVATION: bool = false;
 const RESIDUAL: bool = false;
+// Backward through GELU: multiplies by its gradient, Phi + x phi (phi the normal density), at x = `residual`;
+// PREACTIVATION then stores GELU of `residual`, for the gradient of the weight that takes it.
+const GELU_GRADIENT: bool = false;
 // Also stores the sums of op(a)'s rows, [m] floats behind y's m n ones (gradient of a bias).
 const ROW_SUMS: bool = false;
 
@@ -103,12 +106,17 @@ fn load_b(base: u32, column: u32, k: u32) -> mat4x4<f32> {
   return mat4x4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
 }
 
-// Exact GELU, x Phi(x), with Phi as in elementwise/gelu.wgsl.
-fn gelu(x: vec4<f32>) -> vec4<f32> {
+// Phi(x), the normal distribution function as in elementwise/gelu.wgsl; e = exp(-x^2 / 2).
+fn normal(x: vec4<f32>, e: vec4<f32>) -> vec4<f32> {
   let t = 1.0 / (1.0 + 0.35 * abs(x));
   let tail = t * (0.13977842 + t * (0.13676241 + t * (0.1439531 + t * (0.0066017848 + t * (0.21437776 + t * (-0.18670027 + t * 0.045226850))))))
-    * exp(-0.5 * x * x);
-  return x * select(tail, 1.0 - tail, x >= vec4<f32>());
+    * e;
+  return select(tail, 1.0 - tail, x >= vec4<f32>());
+}
+
+// Exact GELU, x Phi(x).
+fn gelu(x: vec4<f32>) -> vec4<f32> {
+  return x * normal(x, exp(-0.5 * x * x));
 }
 
 // Stores four columns of one row. (The names differ from the callers' because wgsl_reflect's interpreter lets the
@@ -120,7 +128,7 @@ fn store(output: u32, line: u32, place: u32, sum: vec4<f32>) {
     if (BIAS) {
       value += bias[place / 4u];
     }
-    if (PREACTIVATION) {
+    if (PREACTIVATION && !GELU_GRADIENT) {
       preactivation[at] = value;
     }
     if (GELU) {
@@ -128,6 +136,15 @@ fn store(output: u32, line: u32, place: u32, sum: vec4<f32>) {
     }
     if (RESIDUAL) {
       value += residual[at];
+    }
+    if (GELU_GRADIENT) {
+      let before = residual[at];
+      let e = exp(-0.5 * before * before);
+      let share = normal(before, e);
+      if (PREACTIVATION) {
+        preactivation[at] = before * share;
+      }
+      value *= share + 0.3989422804 * before * e;
     }
     y[at] = value;
   }

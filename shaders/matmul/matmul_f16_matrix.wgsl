@@ -41,6 +41,9 @@ const BIAS: bool = false;
 const GELU: bool = false;
 const PREACTIVATION: bool = false;
 const RESIDUAL: bool = false;
+// Backward through GELU: multiplies by its gradient, Phi + x phi (phi the normal density), at x = `residual`;
+// PREACTIVATION then stores GELU of `residual`, for the gradient of the weight that takes it.
+const GELU_GRADIENT: bool = false;
 // Always false: the contract of the other variants.
 const ROW_SUMS: bool = false;
 
@@ -111,12 +114,17 @@ fn pack_half(value: vec4<f32>) -> vec2<u32> {
   return vec2<u32>(bits.x | (bits.y << 16u), bits.z | (bits.w << 16u));
 }
 
-// Exact GELU, x Phi(x), with Phi as in elementwise/gelu.wgsl.
-fn gelu(x: vec4<f32>) -> vec4<f32> {
+// Phi(x), the normal distribution function as in elementwise/gelu.wgsl; e = exp(-x^2 / 2).
+fn normal(x: vec4<f32>, e: vec4<f32>) -> vec4<f32> {
   let t = 1.0 / (1.0 + 0.35 * abs(x));
   let tail = t * (0.13977842 + t * (0.13676241 + t * (0.1439531 + t * (0.0066017848 + t * (0.21437776 + t * (-0.18670027 + t * 0.045226850))))))
-    * exp(-0.5 * x * x);
-  return x * select(tail, 1.0 - tail, x >= vec4<f32>());
+    * e;
+  return select(tail, 1.0 - tail, x >= vec4<f32>());
+}
+
+// Exact GELU, x Phi(x).
+fn gelu(x: vec4<f32>) -> vec4<f32> {
+  return x * normal(x, exp(-0.5 * x * x));
 }
 
 // Stores four columns of one row. (The names differ from the callers' because wgsl_reflect's interpreter lets the
@@ -129,7 +137,7 @@ fn store(output: u32, line: u32, place: u32, sum: vec4<f32>) {
       value += bias[place / 4u];
     }
     if (HALF_Y) {
-      if (PREACTIVATION) {
+      if (PREACTIVATION && !GELU_GRADIENT) {
         preactivation[at] = pack_half(value);
       }
       if (GELU) {
@@ -139,9 +147,19 @@ fn store(output: u32, line: u32, place: u32, sum: vec4<f32>) {
         let words = residual[at];
         value += vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
       }
+      if (GELU_GRADIENT) {
+        let words = residual[at];
+        let before = vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
+        let e = exp(-0.5 * before * before);
+        let share = normal(before, e);
+        if (PREACTIVATION) {
+          preactivation[at] = pack_half(before * share);
+        }
+        value *= share + 0.3989422804 * before * e;
+      }
       y[at] = pack_half(value);
     } else {
-      if (PREACTIVATION) {
+      if (PREACTIVATION && !GELU_GRADIENT) {
         preactivation[2u * at] = bitcast<vec2<u32>>(value.xy);
         preactivation[2u * at + 1u] = bitcast<vec2<u32>>(value.zw);
       }
@@ -150,6 +168,17 @@ fn store(output: u32, line: u32, place: u32, sum: vec4<f32>) {
       }
       if (RESIDUAL) {
         value += vec4<f32>(bitcast<vec2<f32>>(residual[2u * at]), bitcast<vec2<f32>>(residual[2u * at + 1u]));
+      }
+      if (GELU_GRADIENT) {
+        let before = vec4<f32>(bitcast<vec2<f32>>(residual[2u * at]), bitcast<vec2<f32>>(residual[2u * at + 1u]));
+        let e = exp(-0.5 * before * before);
+        let share = normal(before, e);
+        if (PREACTIVATION) {
+          let hidden = before * share;
+          preactivation[2u * at] = bitcast<vec2<u32>>(hidden.xy);
+          preactivation[2u * at + 1u] = bitcast<vec2<u32>>(hidden.zw);
+        }
+        value *= share + 0.3989422804 * before * e;
       }
       y[2u * at] = bitcast<vec2<u32>>(value.xy);
       y[2u * at + 1u] = bitcast<vec2<u32>>(value.zw);

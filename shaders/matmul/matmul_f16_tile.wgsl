@@ -21,6 +21,9 @@ const BIAS: bool = false;
 const GELU: bool = false;
 const PREACTIVATION: bool = false;
 const RESIDUAL: bool = false;
+// Backward through GELU: multiplies by its gradient, Phi + x phi (phi the normal density), at x = `residual`;
+// PREACTIVATION then stores GELU of `residual`, for the gradient of the weight that takes it.
+const GELU_GRADIENT: bool = false;
 // Also stores the sums of op(a)'s rows, [m] f32 behind y's m n ones (gradient of a bias); y is f32 then.
 const ROW_SUMS: bool = false;
 
@@ -73,12 +76,17 @@ fn pack_half(value: vec2<f32>) -> u32 {
   return half_bits(value.x) | (half_bits(value.y) << 16u);
 }
 
-// Exact GELU, x Phi(x), with Phi as in elementwise/gelu.wgsl.
-fn gelu(x: vec2<f32>) -> vec2<f32> {
+// Phi(x), the normal distribution function as in elementwise/gelu.wgsl; e = exp(-x^2 / 2).
+fn normal(x: vec2<f32>, e: vec2<f32>) -> vec2<f32> {
   let t = 1.0 / (1.0 + 0.35 * abs(x));
   let tail = t * (0.13977842 + t * (0.13676241 + t * (0.1439531 + t * (0.0066017848 + t * (0.21437776 + t * (-0.18670027 + t * 0.045226850))))))
-    * exp(-0.5 * x * x);
-  return x * select(tail, 1.0 - tail, x >= vec2<f32>());
+    * e;
+  return select(tail, 1.0 - tail, x >= vec2<f32>());
+}
+
+// Exact GELU, x Phi(x).
+fn gelu(x: vec2<f32>) -> vec2<f32> {
+  return x * normal(x, exp(-0.5 * x * x));
 }
 
 // Two neighbours in a row. (The names differ from the callers' because wgsl_reflect's interpreter lets the parameters of a
@@ -94,7 +102,7 @@ fn store2(output: u32, line: u32, place: u32, sums: vec2<f32>) {
     value += vec2<f32>(bias[place], bias[min(place + 1u, params.n - 1u)]);
   }
   if (HALF_Y) {
-    if (PREACTIVATION) {
+    if (PREACTIVATION && !GELU_GRADIENT) {
       preactivation[at / 2u] = pack_half(value);
     }
     if (GELU) {
@@ -103,10 +111,19 @@ fn store2(output: u32, line: u32, place: u32, sums: vec2<f32>) {
     if (RESIDUAL) {
       value += unpack2x16float(residual[at / 2u]);
     }
+    if (GELU_GRADIENT) {
+      let before = unpack2x16float(residual[at / 2u]);
+      let e = exp(-0.5 * before * before);
+      let share = normal(before, e);
+      if (PREACTIVATION) {
+        preactivation[at / 2u] = pack_half(before * share);
+      }
+      value *= share + 0.3989422804 * before * e;
+    }
     y[at / 2u] = pack_half(value);
     return;
   }
-  if (PREACTIVATION) {
+  if (PREACTIVATION && !GELU_GRADIENT) {
     preactivation[at] = bitcast<u32>(value.x);
     if (whole) { preactivation[at + 1u] = bitcast<u32>(value.y); }
   }
@@ -115,6 +132,17 @@ fn store2(output: u32, line: u32, place: u32, sums: vec2<f32>) {
   }
   if (RESIDUAL) {
     value += vec2<f32>(bitcast<f32>(residual[at]), bitcast<f32>(residual[at + select(0u, 1u, whole)]));
+  }
+  if (GELU_GRADIENT) {
+    let before = vec2<f32>(bitcast<f32>(residual[at]), bitcast<f32>(residual[at + select(0u, 1u, whole)]));
+    let e = exp(-0.5 * before * before);
+    let share = normal(before, e);
+    if (PREACTIVATION) {
+      let hidden = before * share;
+      preactivation[at] = bitcast<u32>(hidden.x);
+      if (whole) { preactivation[at + 1u] = bitcast<u32>(hidden.y); }
+    }
+    value *= share + 0.3989422804 * before * e;
   }
   y[at] = bitcast<u32>(value.x);
   if (whole) { y[at + 1u] = bitcast<u32>(value.y); }

@@ -14,6 +14,9 @@ const BIAS: bool = false;
 const GELU: bool = false;
 const PREACTIVATION: bool = false;
 const RESIDUAL: bool = false;
+// Backward through GELU: multiplies by its gradient, Phi + x phi (phi the normal density), at x = `residual`;
+// PREACTIVATION then stores GELU of `residual`, for the gradient of the weight that takes it.
+const GELU_GRADIENT: bool = false;
 // Also stores the sums of op(a)'s rows, [m] floats behind y's m n ones (gradient of a bias).
 const ROW_SUMS: bool = false;
 
@@ -40,12 +43,17 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> preactivation: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
-// Exact GELU, x Phi(x), with Phi as in elementwise/gelu.wgsl.
-fn gelu(x: f32) -> f32 {
+// Phi(x), the normal distribution function as in elementwise/gelu.wgsl; e = exp(-x^2 / 2).
+fn normal(x: f32, e: f32) -> f32 {
   let t = 1.0 / (1.0 + 0.35 * abs(x));
   let tail = t * (0.13977842 + t * (0.13676241 + t * (0.1439531 + t * (0.0066017848 + t * (0.21437776 + t * (-0.18670027 + t * 0.045226850))))))
-    * exp(-0.5 * x * x);
-  return x * select(tail, 1.0 - tail, x >= 0.0);
+    * e;
+  return select(tail, 1.0 - tail, x >= 0.0);
+}
+
+// Exact GELU, x Phi(x).
+fn gelu(x: f32) -> f32 {
+  return x * normal(x, exp(-0.5 * x * x));
 }
 
 @compute @workgroup_size(8, 8)
@@ -76,7 +84,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (BIAS) {
     sum += bias[column];
   }
-  if (PREACTIVATION) {
+  if (PREACTIVATION && !GELU_GRADIENT) {
     preactivation[at] = sum;
   }
   if (GELU) {
@@ -84,6 +92,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   if (RESIDUAL) {
     sum += residual[at];
+  }
+  if (GELU_GRADIENT) {
+    let before = residual[at];
+    let e = exp(-0.5 * before * before);
+    let share = normal(before, e);
+    if (PREACTIVATION) {
+      preactivation[at] = before * share;
+    }
+    sum *= share + 0.3989422804 * before * e;
   }
   y[at] = sum;
   if (ROW_SUMS && column == 0u) {

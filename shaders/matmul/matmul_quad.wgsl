@@ -23,6 +23,9 @@ const BIAS: bool = false;
 const GELU: bool = false;
 const PREACTIVATION: bool = false;
 const RESIDUAL: bool = false;
+// Backward through GELU: multiplies by its gradient, Phi + x phi (phi the normal density), at x = `residual`;
+// PREACTIVATION then stores GELU of `residual`, for the gradient of the weight that takes it.
+const GELU_GRADIENT: bool = false;
 // Also stores the sums of op(a)'s rows, [m] floats behind y's m n ones (gradient of a bias).
 const ROW_SUMS: bool = false;
 
@@ -100,12 +103,17 @@ fn load_b(base: u32, k: u32, lane: u32) -> mat4x4<f32> {
   return mat4x4<f32>(quadBroadcast(own, 0u), quadBroadcast(own, 1u), quadBroadcast(own, 2u), quadBroadcast(own, 3u));
 }
 
-// Exact GELU, x Phi(x), with Phi as in elementwise/gelu.wgsl.
-fn gelu(x: vec4<f32>) -> vec4<f32> {
+// Phi(x), the normal distribution function as in elementwise/gelu.wgsl; e = exp(-x^2 / 2).
+fn normal(x: vec4<f32>, e: vec4<f32>) -> vec4<f32> {
   let t = 1.0 / (1.0 + 0.35 * abs(x));
   let tail = t * (0.13977842 + t * (0.13676241 + t * (0.1439531 + t * (0.0066017848 + t * (0.21437776 + t * (-0.18670027 + t * 0.045226850))))))
-    * exp(-0.5 * x * x);
-  return x * select(tail, 1.0 - tail, x >= vec4<f32>());
+    * e;
+  return select(tail, 1.0 - tail, x >= vec4<f32>());
+}
+
+// Exact GELU, x Phi(x).
+fn gelu(x: vec4<f32>) -> vec4<f32> {
+  return x * normal(x, exp(-0.5 * x * x));
 }
 
 // What a block's sums start from: the bias of its four columns, for each row.
@@ -124,7 +132,7 @@ fn store(output: u32, line: u32, columnGroup: u32, sum: vec4<f32>) {
   if ((line < params.m) & (columnGroup < n4)) {
     var value = sum;
     let at = output * (params.strideY / 4u) + line * n4 + columnGroup;
-    if (PREACTIVATION) {
+    if (PREACTIVATION && !GELU_GRADIENT) {
       preactivation[at] = value;
     }
     if (GELU) {
@@ -132,6 +140,15 @@ fn store(output: u32, line: u32, columnGroup: u32, sum: vec4<f32>) {
     }
     if (RESIDUAL) {
       value += residual[at];
+    }
+    if (GELU_GRADIENT) {
+      let before = residual[at];
+      let e = exp(-0.5 * before * before);
+      let share = normal(before, e);
+      if (PREACTIVATION) {
+        preactivation[at] = before * share;
+      }
+      value *= share + 0.3989422804 * before * e;
     }
     y[at] = value;
   }

@@ -9,7 +9,7 @@ import { conv2d } from '../../src/kernels/convolution/index.js';
 import { accumulate, add, affine, cast, filled, gelu, relu, stochasticResidual } from '../../src/kernels/elementwise/index.js';
 import { concatLast, gatherRows, meanPool, patchify, patchMerge, transpose01 } from '../../src/kernels/layout/index.js';
 import * as loss from '../../src/kernels/loss/index.js';
-import { launchProduct, linear, matmul, type MatmulOptions } from '../../src/kernels/matmul/index.js';
+import { launchProduct, linear, matmul, mlp, type MatmulOptions } from '../../src/kernels/matmul/index.js';
 import { batchNorm, l2Normalize, layerNorm, softmax } from '../../src/kernels/normalization/index.js';
 import { adamw, adamwHyper, clipScale, clipScaledGradients, ema, initialLossScale, LOSS_SCALE } from '../../src/kernels/optimizer/index.js';
 import { regionPool } from '../../src/kernels/pooling/index.js';
@@ -213,6 +213,11 @@ const matrixProducts: RaceCase[] = [
   op('linear in f16, gelu, residual', [[12, 8], [8, 8], [8], [12, 8]], (engine, ...inputs) => {
     const [x, weight, bias, residual] = inputs.map((input, index) => (index === 2 ? input : cast(engine, input, 'f16')));
     return linear(engine, x, weight, bias, { activation: 'gelu', residual });
+  }),
+  op('mlp', [[5, 4], [8, 4], [8], [4, 8], [4]], (engine, x, up, upBias, down, downBias) => mlp(engine, x, { weight: up, bias: upBias }, { weight: down, bias: downBias })),
+  op('mlp in f16', [[5, 4], [8, 4], [8], [4, 8], [4]], (engine, x, up, upBias, down, downBias) => {
+    const [left, upper, lower] = [x, up, down].map((operand) => cast(engine, operand, 'f16'));
+    return mlp(engine, left, { weight: upper, bias: upBias }, { weight: lower, bias: downBias }, { output: 'f32' });
   }),
   plain('matmul of f16, more terms than are staged at a time', (engine) =>
     matmul(engine, cast(engine, upload(engine, [4, 36], 1), 'f16'), cast(engine, upload(engine, [36, 4], 2), 'f16')),

@@ -84,3 +84,19 @@ export function linearReference(
   }
   return y;
 }
+
+export interface MlpCase {
+  tokens: number;
+  inputs: number;
+  hidden: number;
+  outputs: number;
+}
+
+/** gelu(x Uᵀ + u) Dᵀ + d + residual. */
+export function mlpReference(
+  { x, up, upBias, down, downBias, residual }: Readonly<Record<'x' | 'up' | 'upBias' | 'down' | 'downBias' | 'residual', ArrayLike<number>>>,
+  { tokens, inputs, hidden, outputs }: MlpCase,
+): Float64Array {
+  const middle = linearReference(x, up, upBias, null, { tokens, inputs, outputs: hidden, gelu: true });
+  return linearReference(middle, down, downBias, residual, { tokens, inputs: hidden, outputs });
+}

@@ -14,4 +14,5 @@ export {
 export { chooseHalfMatmul, halfMatmulCandidates, type HalfMatmulVariant } from './choose-f16.js';
 export { launchProduct, type Product } from './launch.js';
 export { linear, type LinearOptions } from './linear.js';
+export { mlp, type Layer, type MlpOptions } from './mlp.js';
 export { matmul, type MatmulOptions } from './matmul.js';

@@ -32,10 +32,15 @@ export interface Product {
   /** [n] f32, added to every row. */
   readonly bias?: Tensor | null;
   readonly gelu?: boolean;
-  /** [problems, m, n], of y's dtype: where the values before GELU go; left out where nobody needs them. */
+  /**
+   * [problems, m, n], of y's dtype: where the values before GELU go; left out where nobody needs them. With `geluGradient`:
+   * where GELU of its values goes.
+   */
   readonly preactivation?: Tensor | null;
   /** [problems, m, n], of y's dtype, added last. */
   readonly residual?: Tensor | null;
+  /** [problems, m, n], of y's dtype, values before a GELU: y is multiplied by GELU's gradient at them. Not with `gelu` or `residual`. */
+  readonly geluGradient?: Tensor | null;
   /** [m] f32, overwritten with the sums of op(a)'s rows; only for one problem or summed ones. */
   readonly rowSums?: Tensor | null;
   readonly label?: string;
@@ -46,7 +51,7 @@ export interface Product {
 /** What decides how fast a product is: sizes, layouts and the epilogue, as in "m8192 n96 k32 b1 tB bias gelu". */
 function matmulKey(product: Product): string {
   const { m, n, k, problems: b = 1, transposeA = false, transposeB = false, sharedA = false, sharedB = false, sumProblems = false } = product;
-  const { bias, gelu = false, preactivation, residual, rowSums } = product;
+  const { bias, gelu = false, preactivation, residual, geluGradient, rowSums } = product;
   return problemKey(
     { m, n, k, b },
     {
@@ -59,6 +64,7 @@ function matmulKey(product: Product): string {
       gelu,
       keep: Boolean(preactivation),
       residual: Boolean(residual),
+      dgelu: Boolean(geluGradient),
       rowSums: Boolean(rowSums),
       half: product.a.dtype === 'f16',
       halfY: product.y.dtype === 'f16',
@@ -74,13 +80,13 @@ function chooseVariant(engine: Engine, problem: MatmulProblem, key: string): Mat
 }
 
 /** @throws {ShapeError} when operands and results cannot be combined, naming what can */
-function checkDtypes({ a, b, y, n, label = 'matmul', residual, preactivation }: Product): void {
+function checkDtypes({ a, b, y, n, label = 'matmul', residual, geluGradient, preactivation }: Product): void {
   const half = a.dtype === 'f16';
   if (a.dtype !== b.dtype) throw new ShapeError(`${label}: both operands are f32 or both f16, given ${a.dtype} and ${b.dtype}; cast one.`);
   if (y.dtype === 'f16' && !half) throw new ShapeError(`${label}: f32 operands have an f32 result, given one of f16.`);
   if (y.dtype === 'f16' && n % 2 !== 0) throw new ShapeError(`${label}: an f16 result has an even number of columns, given ${n}.`);
-  for (const tensor of [residual, preactivation]) {
-    if (tensor && tensor.dtype !== y.dtype) throw new ShapeError(`${label}: residual and preactivation have the result's dtype ${y.dtype}, given ${tensor.dtype}.`);
+  for (const tensor of [residual, geluGradient, preactivation]) {
+    if (tensor && tensor.dtype !== y.dtype) throw new ShapeError(`${label}: residual, values before GELU and preactivation have the result's dtype ${y.dtype}, given ${tensor.dtype}.`);
   }
 }
 
@@ -91,17 +97,17 @@ export function sameDtype(engine: Engine, gradient: Tensor, operand: Tensor): Te
 }
 
 /**
- * y = gelu(op(a) op(b) + bias) + residual. Long inner sums under small results are split over workgroups and
+ * y = gelu(op(a) op(b) + bias) + residual, or (op(a) op(b)) gelu'(geluGradient). Long inner sums under small results are split over workgroups and
  * added up afterwards in a fixed order, so that the same inputs always give the same bits.
  * @throws {ShapeError} when dtypes cannot be combined
  */
 export function launchProduct(engine: Engine, product: Product): void {
-  const { a, b, y, m, n, k, bias, residual, gelu = false, preactivation, rowSums, label = 'matmul' } = product;
+  const { a, b, y, m, n, k, bias, residual, geluGradient, gelu = false, preactivation, rowSums, label = 'matmul' } = product;
   const { problems = 1, sharedA = false, sharedB = false, sumProblems = false, transposeA = false, transposeB = false } = product;
   checkDtypes(product);
   const half = a.dtype === 'f16';
   const problem = { m, n, k, problems, transposeA, transposeB, rowSums: Boolean(rowSums), half };
-  const splittable = !bias && !gelu && !residual;
+  const splittable = !bias && !gelu && !residual && !geluGradient;
   const key = matmulKey(product);
   const variant = product.variant ?? chooseVariant(engine, problem, key);
   const plan = planMatmul(variant, matmulSplitting(engine, key), problem, splittable);
@@ -111,8 +117,9 @@ export function launchProduct(engine: Engine, product: Product): void {
   const destination = inParts ? engine.empty([outputs, strideY], 'f32', `${label} parts`) : y;
   // Bindings that a specialised kernel never touches still have to be bound; a written one needs its own storage.
   const unused = (dtype: DType): Tensor => engine.empty([8], dtype, `${label} unused`);
+  const added = residual ?? geluGradient;
   const written = preactivation ?? unused(destination.dtype);
-  const single = half && (!bias || (!residual && destination.dtype === 'f32')) ? unused('f32') : b;
+  const single = half && (!bias || (!added && destination.dtype === 'f32')) ? unused('f32') : b;
   const halfY = destination.dtype === 'f16';
   for (let first = 0; first < outputs; first += MAX_WORKGROUPS) {
     const count = Math.min(MAX_WORKGROUPS, outputs - first);
@@ -126,11 +133,12 @@ export function launchProduct(engine: Engine, product: Product): void {
         GELU: gelu,
         PREACTIVATION: Boolean(preactivation),
         RESIDUAL: Boolean(residual),
+        GELU_GRADIENT: Boolean(geluGradient),
         ROW_SUMS: Boolean(rowSums),
         ...(half ? storedAs(variant, halfY) : {}),
         ...(variant === 'matrix' ? engine.info.subgroupMatrix : {}),
       },
-      tensors: { a, b, bias: bias ?? single, residual: residual ?? (halfY ? b : single), y: destination, preactivation: written },
+      tensors: { a, b, bias: bias ?? single, residual: added ?? (halfY ? b : single), y: destination, preactivation: written },
       params: {
         m,
         n,
@@ -145,7 +153,7 @@ export function launchProduct(engine: Engine, product: Product): void {
       workgroups: [plan.grid[0], plan.grid[1], count],
       label,
       flops: (2 * m * n * k * problems * count) / outputs,
-      bytes: ((a.byteLength + b.byteLength + y.byteLength + (residual?.byteLength ?? 0)) * count) / outputs,
+      bytes: ((a.byteLength + b.byteLength + y.byteLength + (added?.byteLength ?? 0)) * count) / outputs,
     });
   }
   if (!inParts) return;

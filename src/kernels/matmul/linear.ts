@@ -1,4 +1,4 @@
-import { expectShape, formatShape, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
+import { expectShape, formatShape, ShapeError, sizeOf, type BackwardContext, type Engine, type Tensor } from '../../engine/index.js';
 import { cast, elementwiseLaunch } from '../elementwise/index.js';
 import { columnSum } from '../reduction/index.js';
 import type { HalfMatmulVariant } from './choose-f16.js';
@@ -31,6 +31,51 @@ function geluBackward(engine: Engine, preactivation: Tensor, dy: Tensor): Tensor
   return dx;
 }
 
+/** What {@link layerSizes} finds. */
+export interface LayerSizes {
+  /** Rows of x, all leading dimensions together. */
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Of the result. */
+  readonly shape: readonly number[];
+}
+
+/**
+ * Sizes of x Wᵀ + bias.
+ * @throws {ShapeError} when x [..., K], weight [N, K] and bias [N] do not fit
+ */
+export function layerSizes(op: string, x: readonly number[], weight: Tensor, bias: Tensor | null): LayerSizes {
+  if (weight.shape.length !== 2 || x.length < 1 || x[x.length - 1] !== weight.shape[1]) {
+    throw new ShapeError(`${op} takes x [..., K] and weight [N, K], given ${formatShape(x)} and ${formatShape(weight.shape)}.`);
+  }
+  const [n, k] = weight.shape;
+  if (bias) expectShape(`${op}: bias`, bias.shape, [n]);
+  return { m: sizeOf(x) / k, n, k, shape: [...x.slice(0, -1), n] };
+}
+
+/**
+ * The gradients of a layer's weight and bias, those that are wanted, in one launch: dW = dzᵀ x sums over all tokens, and
+ * the column sums of dz, which are the bias's gradient, fall out of the values that it has loaded anyway.
+ * @param dz [..., N], gradient of x Wᵀ + bias, of x's dtype
+ * @param weight index of the weight among the op's inputs
+ * @param bias index of the bias; null without one
+ */
+export function layerGradients(
+  engine: Engine,
+  context: BackwardContext,
+  label: string,
+  { dz, x, sizes: { m, n, k }, weight, bias }: { dz: Tensor; x: Tensor; sizes: LayerSizes; weight: number; bias: number | null },
+): void {
+  const wantsBias = bias !== null && context.needs(bias);
+  if (context.needs(weight)) {
+    const rowSums = wantsBias ? context.target(bias) : null;
+    launchProduct(engine, { a: dz, b: x, y: context.target(weight, 'f32'), m: n, n: k, k: m, transposeA: true, rowSums, label: `${label} dw` });
+  } else if (wantsBias) {
+    columnSum(engine, engine.noGrad(() => cast(engine, dz, 'f32')), context.target(bias));
+  }
+}
+
 /**
  * y = activation(x Wᵀ + bias) + residual in one kernel; differentiable in all four.
  *
@@ -38,8 +83,6 @@ function geluBackward(engine: Engine, preactivation: Tensor, dy: Tensor): Tensor
  * them costs less than computing x Wᵀ again (SwiftShader, 8192 x 32 -> 128: storing adds 3.5 ms, the product takes 12 ms).
  * In f16, x and weight are f16 and bias is f32; sums are in f32, and so are the gradients of weight and bias, which an
  * f16 copy of a master weight hands on through `cast`, or writes into the `gradient` (f32) that it was given.
- * The gradients of weight and bias come from one launch: dW = dyᵀ x sums over all tokens, and the column sums of
- * dy, which are the bias's gradient, fall out of the values that it has loaded anyway.
  * @param x [..., K]
  * @param weight [N, K]
  * @param bias [N] or null
@@ -48,13 +91,8 @@ function geluBackward(engine: Engine, preactivation: Tensor, dy: Tensor): Tensor
  */
 export function linear(engine: Engine, x: Tensor, weight: Tensor, bias: Tensor | null, options: LinearOptions = {}): Tensor {
   const { activation = 'none', residual, variant, output = x.dtype } = options;
-  if (weight.shape.length !== 2 || x.shape.length < 1 || x.shape[x.shape.length - 1] !== weight.shape[1]) {
-    throw new ShapeError(`linear takes x [..., K] and weight [N, K], given ${formatShape(x.shape)} and ${formatShape(weight.shape)}.`);
-  }
-  const [n, k] = weight.shape;
-  const m = x.size / k;
-  const shape = [...x.shape.slice(0, -1), n];
-  if (bias) expectShape('linear: bias', bias.shape, [n]);
+  const sizes = layerSizes('linear', x.shape, weight, bias);
+  const { m, n, k, shape } = sizes;
   if (residual) expectShape('linear: residual', residual.shape, shape);
   const y = engine.empty(shape, output);
   const gelu = activation === 'gelu';
@@ -66,16 +104,10 @@ export function linear(engine: Engine, x: Tensor, weight: Tensor, bias: Tensor |
     const dy = context.gradient(0);
     const residualIndex = bias ? 3 : 2;
     if (residual && context.needs(residualIndex)) context.set(residualIndex, dy);
-    const wantsBias = bias !== null && context.needs(2);
-    if (!context.needs(0) && !context.needs(1) && !wantsBias) return;
+    if (!context.needs(0) && !context.needs(1) && !(bias && context.needs(2))) return;
     const dz = sameDtype(engine, preactivation ? geluBackward(engine, preactivation, sameDtype(engine, dy, preactivation)) : dy, x);
     // The weight's gradient first: with it the last use of x is over, and x's memory is free for its gradient.
-    if (context.needs(1)) {
-      const rowSums = wantsBias ? context.target(2) : null;
-      launchProduct(engine, { a: dz, b: x, y: context.target(1, 'f32'), m: n, n: k, k: m, transposeA: true, rowSums, label: 'linear dw' });
-    } else if (wantsBias) {
-      columnSum(engine, engine.noGrad(() => cast(engine, dz, 'f32')), context.target(2));
-    }
+    layerGradients(engine, context, 'linear', { dz, x, sizes, weight: 1, bias: bias ? 2 : null });
     if (context.needs(0)) launchProduct(engine, { a: dz, b: weight, y: context.target(0), m, n: k, k: n, label: 'linear dx' });
   });
   return y;

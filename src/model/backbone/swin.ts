@@ -7,7 +7,7 @@ import { windowAttention } from '../../kernels/attention/index.js';
 import { conv2d } from '../../kernels/convolution/index.js';
 import { patchify, patchMerge } from '../../kernels/layout/index.js';
 import { layerNorm } from '../../kernels/normalization/index.js';
-import { dense } from '../dense.js';
+import { dense, denseMlp } from '../dense.js';
 import type { ParameterLookup } from '../parameters.js';
 import { patchSizeOf, usedStages, type BackboneConfig } from '../presets.js';
 import { blockName, mergeName } from './specs.js';
@@ -68,8 +68,9 @@ export class Swin {
     });
     const project = (residual: { residual?: Tensor }) => dense(engine, attended, get('attn.proj.weight'), get('attn.proj.bias'), residual);
     const mixed = depth ? depth.residual(x, project({}), index, 0) : project({ residual: x });
-    const hidden = dense(engine, this.norm(mixed, `${name}.norm2`, this.products), get('mlp.0.weight'), get('mlp.0.bias'), { activation: 'gelu', half: true });
-    const out = (residual: { residual?: Tensor }) => dense(engine, hidden, get('mlp.3.weight'), get('mlp.3.bias'), residual);
+    const layer = (part: string) => ({ weight: get(`${part}.weight`), bias: get(`${part}.bias`) });
+    const normed = this.norm(mixed, `${name}.norm2`, this.products);
+    const out = (residual: { residual?: Tensor }) => denseMlp(engine, normed, layer('mlp.0'), layer('mlp.3'), residual);
     return depth ? depth.residual(mixed, out({}), index, 1) : out({ residual: mixed });
   }
 

@@ -17,6 +17,7 @@ export function matmulWorkload(engine: Engine, problem: string): Workload {
   const y = engine.empty(outputs, results);
   const bias = key.has('bias') ? signedInput(engine, [n]) : null;
   const residual = key.has('residual') ? signedInput(engine, outputs, results) : null;
+  const geluGradient = key.has('dgelu') ? signedInput(engine, outputs, results) : null;
   const preactivation = key.has('keep') ? engine.empty(outputs, results) : null;
   const rowSums = key.has('rowSums') ? engine.empty([m]) : null;
   return plainWorkload(engine, () => {
@@ -37,6 +38,7 @@ export function matmulWorkload(engine: Engine, problem: string): Workload {
       gelu: key.has('gelu'),
       preactivation,
       residual,
+      geluGradient,
       rowSums,
     });
     return [y, ...(preactivation ? [preactivation] : []), ...(rowSums ? [rowSums] : [])];

@@ -1,8 +1,8 @@
 /** Matrix products and linear layers: every transpose, shared and own matrices, ragged edges, split sums, epilogues. */
-import { roundToHalf } from '../../engine/index.js';
+import { roundToHalf, type Engine, type Tensor } from '../../engine/index.js';
 import { cast } from '../../kernels/elementwise/index.js';
-import { linear, matmul } from '../../kernels/matmul/index.js';
-import { linearReference, matmulReference, type MatmulCase } from '../../../test/reference/matmul.js';
+import { linear, matmul, mlp } from '../../kernels/matmul/index.js';
+import { linearReference, matmulReference, mlpReference, type MatmulCase, type MlpCase } from '../../../test/reference/matmul.js';
 import { differentiable } from '../differentiable.js';
 import { FORWARD_TOLERANCE, type VerifyCase } from '../types.js';
 import { input } from '../values.js';
@@ -75,6 +75,34 @@ function halfLinearCase(tokens: number, inputs: number, outputs: number, output:
   });
 }
 
+/** Operands of f16 hold values rounded to it; see halfLinearCase. */
+function mlpCase(sizes: MlpCase, half = false): VerifyCase {
+  const { tokens, inputs, hidden, outputs } = sizes;
+  const operand = (shape: readonly number[], seed: number, spread = 1) => {
+    const values = input(shape, seed, { spread });
+    return half ? { shape, data: roundToHalf(values.data) } : values;
+  };
+  const stored = (engine: Engine, x: Tensor): Tensor => (half ? cast(engine, x, 'f16') : x);
+  return differentiable({
+    op: 'mlp',
+    name: `[${tokens}, ${inputs}] -> ${hidden} -> ${outputs}, residual${half ? ', operands f16' : ''}`,
+    inputs: {
+      x: operand([tokens, inputs], 13),
+      up: operand([hidden, inputs], 14, 0.5),
+      upBias: input([hidden], 15),
+      down: operand([outputs, hidden], 16, 0.5),
+      downBias: input([outputs], 17),
+      residual: input([tokens, outputs], 18),
+    },
+    forward: (engine, { x, up, upBias, down, downBias, residual }) =>
+      mlp(engine, stored(engine, x), { weight: stored(engine, up), bias: upBias }, { weight: stored(engine, down), bias: downBias }, { residual, output: 'f32' }),
+    reference: (values) => mlpReference(values, sizes),
+    vary: [half ? 'matmul-f16' : 'matmul', 'matmul-splits'],
+    // The hidden layer is rounded to f16.
+    ...(half ? { tolerance: 5e-4, gradientTolerance: 2e-3 } : {}),
+  });
+}
+
 /** Cases of src/kernels/matmul. Sizes that are multiples of 4 are taken by every variant, forward and backward. */
 export function matmulCases(): VerifyCase[] {
   const even = { m: 68, n: 44, k: 36 };
@@ -95,5 +123,9 @@ export function matmulCases(): VerifyCase[] {
     halfLinearCase(72, 28, 52, 'f16'),
     halfLinearCase(600, 16, 12, 'f32'),
     halfLinearCase(34, 14, 10, 'f16', 'gelu'),
+    mlpCase({ tokens: 68, inputs: 12, hidden: 44, outputs: 20 }),
+    mlpCase({ tokens: 33, inputs: 5, hidden: 19, outputs: 7 }),
+    mlpCase({ tokens: 68, inputs: 12, hidden: 44, outputs: 20 }, true),
+    mlpCase({ tokens: 33, inputs: 6, hidden: 18, outputs: 10 }, true),
   ];
 }
