@@ -5,6 +5,7 @@ import type { Page } from 'playwright';
 import { alwaysPositive } from '../src/data/metrics/f1.js';
 import { openEngine } from '../src/kernels/open-engine.js';
 import { decodeSnapshot, type TrainingSnapshot } from '../src/model/checkpoint/training-state.js';
+import type { Precision } from '../src/model/precision.js';
 import { presetNamed } from '../src/model/presets.js';
 import { SelfSupervisedTrainer, type StepMetrics } from '../src/model/trainer.js';
 import { makeFaces } from '../src/app/train/faces.js';
@@ -41,14 +42,14 @@ before(async () => {
 after(() => app.close());
 
 /** The same run in Node: metrics of each step, the state after the last, and F1 of always saying "present". */
-async function trainInNode(): Promise<{ metrics: StepMetrics[]; snapshot: TrainingSnapshot; positive: number[] }> {
+async function trainInNode(precision: Precision = 'f32'): Promise<{ metrics: StepMetrics[]; snapshot: TrainingSnapshot; positive: number[] }> {
   nodeGpu = await findNodeGpu({ adapter: ADAPTER });
   const engine = await openEngine(nodeGpu.adapter);
   const { batch, steps, seed } = SETTINGS;
   try {
     return await engine.scope(async () => {
       const { training, test: held } = await makeFaces(engine.device, await loadCanonicalMesh(), SETTINGS);
-      const trainer = await SelfSupervisedTrainer.create(engine, { preset: presetNamed(SETTINGS.preset), data: training, batch, steps, seed });
+      const trainer = await SelfSupervisedTrainer.create(engine, { preset: presetNamed(SETTINGS.preset), data: training, batch, steps, seed, precision });
       const metrics: StepMetrics[] = [];
       await trainer.train((step) => void metrics.push(step));
       const snapshot = await trainer.snapshot();
@@ -82,31 +83,54 @@ function parseMetrics(bytes: Buffer): StepMetrics[] {
     .map((line) => JSON.parse(line) as StepMetrics);
 }
 
+/** Losses and the features' spread of every step. */
+function expectSameSteps(metrics: readonly StepMetrics[], expected: readonly StepMetrics[]): void {
+  assert.deepEqual(metrics.map(({ step }) => step), expected.map(({ step }) => step));
+  for (const [index, wanted] of expected.entries()) {
+    const given = metrics[index];
+    const expectSame = (values: Readonly<Record<string, number>>, others: Readonly<Record<string, number>>) => {
+      assert.deepEqual(Object.keys(values), Object.keys(others));
+      for (const [name, value] of Object.entries(values)) {
+        const error = Math.abs(value - others[name]) / Math.abs(others[name]);
+        assert.ok(error <= TOLERANCE, `step ${index + 1}: ${name} is ${value} in Chrome and ${others[name]} in Node, ${error} apart`);
+      }
+    };
+    expectSame({ loss: given.loss, ...given.terms }, { loss: wanted.loss, ...wanted.terms });
+    expectSame({ featureStd: given.collapse.featureStd }, { featureStd: wanted.collapse.featureStd });
+  }
+}
+
+/** Runs what the query asks for to its end. */
+async function trainOn(page: Page, query: string): Promise<void> {
+  await start(page, query);
+  await untilState(page, 'running');
+  await page.locator('#scores, #failure').filter({ visible: true }).waitFor();
+  assert.equal(await page.locator('#failure').isVisible(), false, await page.locator('#failure').innerText());
+  await untilState(page, 'idle');
+}
+
+test('two steps in mixed precision have the losses of Node, and show their loss scale', async () => {
+  const { metrics } = await trainInNode('mixed');
+  const expected = metrics.slice(0, 2);
+  assert.ok(expected.every(({ collapse }) => collapse.overflows === 0), 'losses of steps that are taken are compared');
+  // Not to its end: scores would take longer than the steps.
+  await withPage(app.browser, async (page) => {
+    await start(page, `${QUERY}&precision=mixed`);
+    await untilShown(page, 2);
+    const given = parseMetrics((await downloadFrom(page, '#save-metrics')).bytes).slice(0, 2);
+    expectSameSteps(given, expected);
+    assert.deepEqual(given.map(({ collapse }) => collapse.lossScale), expected.map(({ collapse }) => collapse.lossScale));
+    assert.equal(await page.getByText('Loss scale').first().isVisible(), true);
+  });
+});
+
 test('a run gives the losses of Node, a checkpoint, and the F1 table beside its baselines', async () => {
   const expected = await trainInNode();
   await withPage(app.browser, async (page) => {
-    await start(page, QUERY);
-    await untilState(page, 'running');
-    await page.locator('#scores, #failure').filter({ visible: true }).waitFor();
-    assert.equal(await page.locator('#failure').isVisible(), false, await page.locator('#failure').innerText());
-    await untilState(page, 'idle');
-
+    await trainOn(page, QUERY);
     const metricsFile = await downloadFrom(page, '#save-metrics');
     assert.equal(metricsFile.name, 'metrics.jsonl');
-    const metrics = parseMetrics(metricsFile.bytes);
-    assert.deepEqual(metrics.map(({ step }) => step), [1, 2, 3, 4]);
-    for (const [index, wanted] of expected.metrics.entries()) {
-      const given = metrics[index];
-      const expectSame = (values: Readonly<Record<string, number>>, others: Readonly<Record<string, number>>) => {
-        assert.deepEqual(Object.keys(values), Object.keys(others));
-        for (const [name, value] of Object.entries(values)) {
-          const error = Math.abs(value - others[name]) / Math.abs(others[name]);
-          assert.ok(error <= TOLERANCE, `step ${index + 1}: ${name} is ${value} in Chrome and ${others[name]} in Node, ${error} apart`);
-        }
-      };
-      expectSame({ loss: given.loss, ...given.terms }, { loss: wanted.loss, ...wanted.terms });
-      expectSame({ featureStd: given.collapse.featureStd }, { featureStd: wanted.collapse.featureStd });
-    }
+    expectSameSteps(parseMetrics(metricsFile.bytes), expected.metrics);
 
     const checkpoint = await downloadFrom(page, '#save-checkpoint');
     assert.equal(checkpoint.name, 'checkpoint.safetensors');

@@ -1,5 +1,5 @@
 /** `bench all`: everything there is to measure on a device, one part after the other, gone on with where it stopped. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { openDevice } from '../../../src/cli/device.js';
 import { CommandFailure, EXIT } from '../../../src/cli/failure.js';
@@ -117,7 +117,7 @@ export async function runAll({ out, minutes, fresh, torch, adapter }: AllOptions
   const { state: before, stale } = await readState(folder, gitCommit(), name);
   if (stale) say('What is in the folder is of another commit or adapter: everything is measured again.');
   const state: AllState = fresh ? { ...before, parts: {} } : before;
-  if (fresh || stale) for (const part of [...MEASURED_PARTS, ...PYTORCH_PARTS]) await writeFile(rawFile(work, part), '');
+  if (fresh || stale) for (const part of [...MEASURED_PARTS, ...PYTORCH_PARTS]) await rm(rawFile(work, part), { force: true });
   const tuned = async (): Promise<boolean> => (await storedRecords(engine, () => {})).length > 0;
   const parts = partsOf({ software: info.software, work, adapter, torch, tuned });
   say(`${environmentHere(engine).runtime} on ${name}${info.software ? ' (SOFTWARE adapter: no figure says anything about a GPU)' : ''}; results go to ${folder}`);
