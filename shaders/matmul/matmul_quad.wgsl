@@ -154,13 +154,6 @@ fn store(output: u32, line: u32, columnGroup: u32, sum: vec4<f32>) {
   }
 }
 
-fn store_block(place: u32, top: u32, fourth: u32, sums: mat4x4<f32>) {
-  store(place, top, fourth, sums[0]);
-  store(place, top + 1u, fourth, sums[1]);
-  store(place, top + 2u, fourth, sums[2]);
-  store(place, top + 3u, fourth, sums[3]);
-}
-
 // sums + (columns of op(b)) (rows of op(a)), 4 x 4 x 4 multiply-adds.
 fn multiply_add(columns: mat4x4<f32>, rows: mat4x4<f32>, sums: mat4x4<f32>) -> mat4x4<f32> {
   return mat4x4<f32>(
@@ -227,20 +220,14 @@ fn main(
     }
   }
 
-  // The blocks move up one place per turn, so that the code of the epilogue exists once: unrolled it would be most
-  // of the program, and compile three times as long.
-  for (var j = 0u; j < select(4u, 8u, WIDE); j += 1u) {
-    store_block(z, row, group + j, upper0);
-    store_block(z, row + 4u, group + j, lower0);
-    upper0 = upper1; lower0 = lower1;
-    upper1 = upper2; lower1 = lower2;
-    upper2 = upper3; lower2 = lower3;
-    if (WIDE) {
-      upper3 = upper4; lower3 = lower4;
-      upper4 = upper5; lower4 = lower5;
-      upper5 = upper6; lower5 = lower6;
-      upper6 = upper7; lower6 = lower7;
-    }
+  // Indexed in the order of the rows, so that the code of the epilogue exists once: unrolled it would be most of the
+  // program, and compile several times as long. Here alone: SwiftShader reads an indexed array element by element.
+  let blocks = array<mat4x4<f32>, 16>(
+    upper0, lower0, upper1, lower1, upper2, lower2, upper3, lower3,
+    upper4, lower4, upper5, lower5, upper6, lower6, upper7, lower7,
+  );
+  for (var i = 0u; i < select(32u, 64u, WIDE); i += 1u) {
+    store(z, row + i % 8u, group + i / 8u, blocks[i / 4u][i % 4u]);
   }
   if (ROW_SUMS && group == 0u) {
     let behind = z * (params.strideY / 4u) + params.m * params.n / 4u + row / 4u;
