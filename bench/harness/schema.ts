@@ -106,8 +106,10 @@ const training = z.object({
   commands: z.number().int().positive(),
   peakBytes: z.number().nonnegative(),
   lowerBoundBytes: z.number().nonnegative(),
-  /** CPU seconds to encode and submit one replay, divided by its dispatches; raw samples. */
+  /** CPU seconds to encode one replay on an idle device, divided by its dispatches; raw samples. With `submitPerDispatch` missing: to submit it, too. */
   encodePerDispatch: z.array(seconds),
+  /** CPU seconds to submit it: on a software adapter the device takes the cores from the first of several submissions on. */
+  submitPerDispatch: z.array(seconds).optional(),
   /** By shader, the most expensive first; null without timestamps. */
   breakdown: z.array(z.object({ shader: z.string(), launches: z.number().int().positive(), seconds, flops: z.number(), bytes: z.number() })).nullable(),
 });

@@ -2,7 +2,7 @@
 import type { Engine, Tensor } from '../../src/engine/index.js';
 import { windowAttention, type WindowAttentionOptions } from '../../src/kernels/attention/index.js';
 import { add, gelu } from '../../src/kernels/elementwise/index.js';
-import { linear } from '../../src/kernels/matmul/index.js';
+import { linear, mlp } from '../../src/kernels/matmul/index.js';
 import { layerNorm } from '../../src/kernels/normalization/index.js';
 import { input } from '../../src/verify/values.js';
 import { windowAttentionReference } from '../../test/reference/attention.js';
@@ -70,8 +70,8 @@ function block(engine: Engine, t: Readonly<Record<string, Tensor>>, stage: Stage
   const qkv = linear(engine, layerNorm(engine, t.x, t.norm1Weight, t.norm1Bias), t.qkvWeight, t.qkvBias);
   const attended = attention(engine, qkv, t.table, { heads: stage.heads, windowSize: stage.windowSize, shift: stage.shift });
   const mixed = linear(engine, attended, t.projWeight, t.projBias, { residual: t.x });
-  const hidden = linear(engine, layerNorm(engine, mixed, t.norm2Weight, t.norm2Bias), t.upWeight, t.upBias, { activation: 'gelu' });
-  return linear(engine, hidden, t.downWeight, t.downBias, { residual: mixed });
+  const normed = layerNorm(engine, mixed, t.norm2Weight, t.norm2Bias);
+  return mlp(engine, normed, { weight: t.upWeight, bias: t.upBias }, { weight: t.downWeight, bias: t.downBias }, { residual: mixed });
 }
 
 /** The same block with a launch for every step: GELU and residual sums too; a linear layer adds its bias, as everywhere. */

@@ -150,13 +150,20 @@ export class CapturedStep<Outputs> {
   run(): void {
     this.expectPrepared();
     this.flushEager();
-    let from = 0;
-    for (const to of this.submissions) {
-      const encoder = this.device.createCommandEncoder();
-      encode(encoder, this.ready, from, to);
-      this.device.queue.submit([encoder.finish()]);
-      from = to;
-    }
+    // Each part is submitted before the next is encoded: the device works while the CPU writes.
+    for (const index of this.submissions.keys()) this.device.queue.submit([this.encodePart(index)]);
+  }
+
+  /** One replay as command buffers, to be submitted in this order and once; `run` does both. */
+  encode(): GPUCommandBuffer[] {
+    this.expectPrepared();
+    return this.submissions.map((_, index) => this.encodePart(index));
+  }
+
+  private encodePart(index: number): GPUCommandBuffer {
+    const encoder = this.device.createCommandEncoder();
+    encode(encoder, this.ready, index === 0 ? 0 : this.submissions[index - 1], this.submissions[index]);
+    return encoder.finish();
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 import type { Engine, Tensor } from '../engine/index.js';
 import { affine } from '../kernels/elementwise/index.js';
-import { transpose01 } from '../kernels/layout/index.js';
+import { gatherRows, transpose01 } from '../kernels/layout/index.js';
 import { contrastiveCrossEntropy, negativeCosine, relationMarginals, transportLoss } from '../kernels/loss/index.js';
 import { matmul } from '../kernels/matmul/index.js';
 import { batchNorm, l2Normalize } from '../kernels/normalization/index.js';
@@ -28,11 +28,9 @@ export interface Transport {
 
 /** The two views swapped: rows [v2; v1] of a tensor whose rows are [v1; v2]. No gradient flows. */
 export function swapViews(engine: Engine, x: Tensor): Tensor {
-  const half = x.shape[0] / 2;
-  const swapped = engine.empty(x.shape, 'f32', 'views swapped');
-  engine.copy(engine.slice(x, half, half), engine.slice(swapped, 0, half));
-  engine.copy(engine.slice(x, 0, half), engine.slice(swapped, half, half));
-  return swapped;
+  const [rows] = x.shape;
+  const order = Uint32Array.from({ length: rows }, (_, row) => (row + rows / 2) % rows);
+  return gatherRows(engine, x, engine.tensor(order, [rows]));
 }
 
 /**

@@ -5,7 +5,7 @@
 import type { CapturedStep, Engine, Tensor } from '../engine/index.js';
 import { augmentImages, augmentationParameters } from '../kernels/augment/index.js';
 import { scale as scaled } from '../kernels/elementwise/index.js';
-import { meanPool } from '../kernels/layout/index.js';
+import { gatherSmall, meanPool, SMALL_STRIDE } from '../kernels/layout/index.js';
 import { featureStd, planEntropy, priorUpdate } from '../kernels/loss/index.js';
 import { matmul } from '../kernels/matmul/index.js';
 import { l2Normalize } from '../kernels/normalization/index.js';
@@ -49,9 +49,6 @@ export interface StepOutputs {
   readonly transport: Transport | null;
 }
 
-/** Elements between two gathered tensors: views start at multiples of 256 bytes. */
-const GATHER_STRIDE = 64;
-
 /** Attention maps of a batch for every pooled stage, [V*B, R, h, w] each. */
 export function attentionMaps(engine: Engine, data: DeviceDataset, preset: Preset, indices: Tensor, geometry: Tensor): Tensor[] {
   const { backbone, regions } = preset;
@@ -72,13 +69,6 @@ export function attentionMaps(engine: Engine, data: DeviceDataset, preset: Prese
 export function stochasticDepthOf(engine: Engine, { backbone, stochasticDepth }: Preset, stepKey: Tensor, images: number): StochasticDepth | null {
   if (stochasticDepth === 0) return null;
   return new StochasticDepth(engine, stepKey, images, stochasticDepth, backbone.depths.reduce((sum, depth) => sum + depth, 0));
-}
-
-/** Copies small tensors (up to 64 elements) into one, each at a multiple of 64 elements, so that one read brings them all. */
-export function gather(engine: Engine, tensors: readonly Tensor[]): Tensor {
-  const gathered = engine.zeros([tensors.length * GATHER_STRIDE]);
-  tensors.forEach((tensor, index) => engine.copy(tensor, engine.view(gathered, index * GATHER_STRIDE, tensor.shape)));
-  return gathered;
 }
 
 /** How a step is computed. */
@@ -196,10 +186,10 @@ function updateModel(
     ...(lossScale ? [[lossScale.state, { lossScale: LOSS_SCALE_STATE.scale, overflows: LOSS_SCALE_STATE.overflows, outcome: LOSS_SCALE_STATE.outcome }] as const] : []),
   ];
   const places = Object.fromEntries(
-    monitors.flatMap(([, names], index) => Object.entries(names).map(([name, element]) => [name, index * GATHER_STRIDE + element])),
+    monitors.flatMap(([, names], index) => Object.entries(names).map(([name, element]) => [name, index * SMALL_STRIDE + element])),
   );
   const { terms, secondMoment, mean, transport } = watched;
-  return { terms, places, scalars: gather(engine, monitors.map(([tensor]) => tensor)), secondMoment, mean, transport };
+  return { terms, places, scalars: gatherSmall(engine, monitors.map(([tensor]) => tensor)), secondMoment, mean, transport };
 }
 
 /** The two parts of a training step. Terms of weight 0 are not computed at all. */

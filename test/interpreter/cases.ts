@@ -7,7 +7,7 @@ import { windowAttention } from '../../src/kernels/attention/index.js';
 import { augmentationParameters, augmentImages, augmentLandmarks } from '../../src/kernels/augment/index.js';
 import { conv2d } from '../../src/kernels/convolution/index.js';
 import { accumulate, add, affine, cast, filled, gelu, relu, stochasticResidual } from '../../src/kernels/elementwise/index.js';
-import { concatLast, gatherRows, meanPool, patchify, patchMerge, transpose01 } from '../../src/kernels/layout/index.js';
+import { concatLast, gatherRows, gatherSmall, meanPool, patchify, patchMerge, transpose01 } from '../../src/kernels/layout/index.js';
 import * as loss from '../../src/kernels/loss/index.js';
 import { launchProduct, linear, matmul, mlp, type MatmulOptions } from '../../src/kernels/matmul/index.js';
 import { batchNorm, l2Normalize, layerNorm, softmax } from '../../src/kernels/normalization/index.js';
@@ -82,6 +82,7 @@ const layout: RaceCase[] = [
   op('meanPool', [[2, 6, 5]], meanPool),
   op('transpose01', [[5, 7, 3]], transpose01),
   op('concatLast', [[9, 3], [9, 6]], (engine, a, b) => concatLast(engine, [a, b])),
+  plain('gatherSmall', (engine) => gatherSmall(engine, [[3], [64], [1], [2], [5], [1], [4], [7]].map((shape, index) => upload(engine, shape, index)))),
   plain('gatherRows', (engine) => gatherRows(engine, upload(engine, [6, 5], 1), engine.tensor(Uint32Array.of(3, 0, 5, 9), [4]))),
 ];
 

@@ -1,5 +1,5 @@
 /** Layout ops: channels in vec4 and ragged ones, odd maps, several workgroups. */
-import { concatLast, gatherRows, meanPool, patchify, patchMerge, transpose01 } from '../../kernels/layout/index.js';
+import { concatLast, gatherRows, gatherSmall, meanPool, patchify, patchMerge, transpose01 } from '../../kernels/layout/index.js';
 import * as reference from '../../../test/reference/layout.js';
 import { differentiable } from '../differentiable.js';
 import type { VerifyCase } from '../types.js';
@@ -76,6 +76,17 @@ function gatherCase(rows: number, columns: number, wanted: number): VerifyCase {
   };
 }
 
+/** More tensors than one launch takes, of 1 to 64 elements. */
+function gatherSmallCase(count: number): VerifyCase {
+  const tensors = Array.from({ length: count }, (_, index) => input([index === 0 ? 64 : 1 + ((5 * index) % 9)], 60 + index));
+  return {
+    op: 'gatherSmall',
+    name: `${count} tensors`,
+    run: (engine) => ({ y: gatherSmall(engine, tensors.map(({ data, shape }) => engine.tensor(data, shape))) }),
+    reference: () => ({ y: { values: tensors.flatMap(({ data }) => [...data, ...new Array<number>(64 - data.length).fill(0)]), tolerance: EXACT } }),
+  };
+}
+
 /** Cases of src/kernels/layout. */
 export function layoutCases(): VerifyCase[] {
   return [
@@ -91,5 +102,6 @@ export function layoutCases(): VerifyCase[] {
     poolCase(3, 20, 33),
     gatherCase(50, 24, 97),
     gatherCase(40, 9, 130),
+    gatherSmallCase(10),
   ];
 }
