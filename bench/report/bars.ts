@@ -13,6 +13,9 @@ export interface Bar {
   readonly color: string;
 }
 
+/** Names of shaders break after their slashes and underscores, not within words. */
+const breakable = (name: string): string => escape(name).replace(/[_/]/g, '$&<wbr>');
+
 /**
  * Bars from 0, the first one on top.
  * @param description for screen readers
@@ -24,7 +27,7 @@ export function barList(bars: readonly Bar[], description: string): string {
     const width = largest > 0 ? ((100 * value) / largest).toFixed(2) : '0';
     const behind = more === '' ? '' : ` · ${escape(more)}`;
     return (
-      `<div class="row"><span class="name">${escape(name)}${marks}</span><span class="track"><i style="width:${width}%;background:${color}"></i></span>` +
+      `<div class="row"><span class="name">${breakable(name)}${marks}</span><span class="track"><i style="width:${width}%;background:${color}"></i></span>` +
       `<span class="value"><b>${escape(text)}</b>${behind}</span></div>`
     );
   });

@@ -56,11 +56,10 @@ export function rooflineChart(series: readonly RooflineSeries[], bandwidth: numb
     [ridge, compute],
     [right, compute],
   ];
-  // On the slope, away from the ridge, where points gather.
-  const onSlope = Math.sqrt(left * ridge);
-  const roofLabel = { ...FONT, show: true, color: 'var(--ink)', fontWeight: 600, distance: 6 };
+  const roofLabel = { ...FONT, show: true, color: 'var(--ink)', fontWeight: 600, textBorderColor: 'var(--card)', textBorderWidth: 3 };
   const peaks = [
-    { value: [onSlope, onSlope * bandwidth], label: { ...roofLabel, position: 'left', formatter: `copy ${formatRate(bandwidth, 'B/s')}` } },
+    // Above the slope's beginning: points gather near the ridge and below the line.
+    { value: [left, left * bandwidth], label: { ...roofLabel, position: [8, -50], formatter: `copy ${formatRate(bandwidth, 'B/s')}` } },
     { value: [right, compute], label: { ...roofLabel, position: [0, -18], align: 'right', formatter: `multiply-add ${formatRate(compute, 'FLOP/s')}` } },
   ];
   const option = {

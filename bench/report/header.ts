@@ -7,6 +7,9 @@ import { bandText } from '../table.js';
 import { behind } from './comparisons.js';
 import { badge } from './parts.js';
 
+/** Characters of a fact that gets a line of its own. */
+const WIDE = 30;
+
 function facts(result: BenchResult): [name: string, value: string][] {
   const { environment: e, timer, canary, suite, filter, tuned } = result;
   return [
@@ -37,7 +40,11 @@ export function header(result: BenchResult): string {
     [String(behindRivals), 'comparisons lost', 'shown below'],
   ];
   const numbers = stats.map(([value, name, more]) => `<div><b>${escape(value)}</b><span>${escape(name)}</span><span>${escape(more)}</span></div>`).join('');
-  const items = facts(result).map(([name, value]) => `<div${value.length > 60 ? ' class="wide"' : ''}><dt>${escape(name)}</dt><dd>${escape(value)}</dd></div>`).join('');
+  const isWide = ([, value]: [name: string, value: string]): boolean => value.length > WIDE;
+  const told = facts(result);
+  // Short facts side by side, then the long ones, a line each.
+  const ordered = [...told.filter((fact) => !isWide(fact)), ...told.filter(isWide)];
+  const items = ordered.map(([name, value]) => `<div${isWide([name, value]) ? ' class="wide"' : ''}><dt>${escape(name)}</dt><dd>${escape(value)}</dd></div>`).join('');
   const warning = e.adapter.software ? '<p class="lead">Measured on a software adapter, which runs on the CPU: no figure here says anything about a GPU.</p>' : '';
   return `<header><p class="eyebrow">Zygo benchmark${badge(result)}</p><h1>${escape(adapterLine(result))}</h1>${warning}<div class="stats">${numbers}</div><dl class="facts">${items}</dl></header>`;
 }

@@ -38,7 +38,7 @@ function caption(given: RaceVerdict): string {
   const wanted = bar === null ? 'no bar was set' : `bar ${bar}x: ${mark(given)}`;
   const checked = rows.filter(({ check }) => check).map((row) => `${row.implementation} ${errorText(row)}`);
   const untimed = rows.filter((row) => !timeOf(row)).map((row) => ` <span class="bad">${escape(row.implementation)}</span>: ${escape(row.note || row.status)}.`);
-  const told = comparison && best ? `${escape(best.implementation)} takes ${escape(ratioText(comparison))} as long as Zygo; ${wanted}.` : `${escape(verdict)}; ${wanted}.`;
+  const told = comparison && best ? `${escape(best.implementation)} takes ${escape(ratioText(comparison))} as long as Zygo; ${wanted}.` : bar === null ? `${escape(verdict)}; no bar was set.` : `bar ${bar}x: ${escape(verdict)}.`;
   return `${told}${checked.length > 0 ? ` Errors: ${escape(checked.join(', '))}.` : ''}${untimed.join('')}`;
 }
 

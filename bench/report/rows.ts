@@ -6,6 +6,9 @@ import type { BenchResult, Row } from '../harness/schema.js';
 import { errorText, rowName } from '../table.js';
 import { table } from './parts.js';
 
+/** What stands where a time would. */
+const NO_TIME: Readonly<Record<Exclude<Row['status'], 'timed'>, string>> = { wrong: 'wrong', short: 'too short', few: 'no figure', failed: 'not run' };
+
 const HEAD = ['Row', 'Time', 'Clock', 'IQR', 'n', 'Wall', 'Cold', 'First run', 'Compile', 'FLOP/s', 'of FMA', 'B/s', 'of copy', 'Error', 'Tolerance', 'Launches', 'Stopped'];
 
 function cells(row: Row, peaks: BenchResult['peaks']): string[] {
@@ -15,10 +18,10 @@ function cells(row: Row, peaks: BenchResult['peaks']): string[] {
   const known = (value: number | null | undefined): string => (value === null || value === undefined ? '–' : formatSeconds(value));
   return [
     `${row.model}: ${rowName(row)}${row.note ? ` – ${row.note}` : ''}`,
-    time ? formatSeconds(time.median) : row.status,
+    time ? formatSeconds(time.median) : row.status === 'timed' ? '–' : NO_TIME[row.status],
     time?.clock ?? '–',
     time ? formatShare((time.q3 - time.q1) / time.median) : '–',
-    time ? `${time.n}${row.hot?.discarded ? ` (${row.hot.discarded} discarded)` : ''}` : '–',
+    time ? `${time.n}${row.hot?.discarded ? ` (−${row.hot.discarded})` : ''}` : '–',
     known(row.summary?.wall.median),
     known(row.summary?.cold?.median),
     known(row.firstRun),
@@ -48,5 +51,5 @@ function variants(rows: readonly Row[]): string {
 
 /** All rows, then the variants that each of them ran. */
 export function allRows({ rows, peaks }: BenchResult): string {
-  return rows.length === 0 ? '' : table(HEAD, rows.map((row) => cells(row, peaks))) + variants(rows);
+  return rows.length === 0 ? '' : table(HEAD, rows.map((row) => cells(row, peaks)), 'rows') + variants(rows);
 }
