@@ -10,18 +10,21 @@
 // 1610.06519, moves the scalings into A whenever they grow; here once, at the start, is enough.) r and c are multiples
 // of 1/1024, as the hi parts of logits.wgsl are, so that A has the error of one exponential and no other.
 //
-// Range: `low` and `high` follow the smallest and the largest sum. While all are within e^-35 .. e^35, an entry that
-// underflowed in A (below e^-87) has less than 1e-7 b_j of its row's mass, and the rest loses nothing. A problem that
-// leaves the range is solved again in the log domain as in sinkhorn.wgsl, by the second half of this file.
+// Range: `span` adds up x + 1 / x of every sum x, and so tells whether all lay within e^-35 .. e^35. While they do, an
+// entry that underflowed in A (below e^-87) has less than 1e-7 b_j of its row's mass, and the rest loses nothing. A
+// problem that leaves the range is left with used = 0, and sinkhorn_thread_log.wgsl solves it.
 //
 //   cost [B, N, M]   prior [N, M] or [B, N, M] as in logits.wgsl (PRIOR)   a [B, N]   b [B, M]
 //   plan [B, N, M]   residual [B]   used [B]: as in sinkhorn.wgsl
 //   record, for the backward pass (KEEP; a placeholder otherwise): [workgroup][row][PROBLEMS], so that neighbours write
 //   neighbouring numbers; its rows are
 //     0                  iterations done, below 0 for a problem solved in the log domain
-//     1 + t M + j        beta_j at first (t = 0), then S_j of iteration t; in the log domain v_j as (hi, lo) of every second
-//                        iteration, hi where t - 1 has its place and lo in the place of t
-//     1 + (T + 1) M + e  A_e, then N times r and M times c (RELAXED); in the log domain the logit's hi, then N M times lo
+//     1 + t M + j        beta_j at first (t = 0), then S_j of iteration t
+//     1 + (T + 1) M + e  A_e, then N times r and M times c (RELAXED)
+//
+// Registers: A is 4 x 4 blocks of 4 x 4, and a vector over rows or columns the four columns of a mat4x4. Both are only
+// ever indexed by what a compiler knows (I and J below are literals in the end), because a thread's registers have no
+// address; blocks past N or M are never touched. There is no branch in the loop: a software adapter takes both sides.
 //
 // Dispatch: one thread per problem, PROBLEMS per workgroup; workgroups spill from x into y.
 
@@ -32,13 +35,15 @@ const PRIOR: bool = false;
 const RELAXED: bool = false;
 const KEEP: bool = true;
 
-// 4 x 4 blocks of the matrix that are used.
+// Blocks that are used.
 const ROW_BLOCKS: u32 = (N + 3u) / 4u;
 const COLUMN_BLOCKS: u32 = (M + 3u) / 4u;
 const DEAD: f32 = -1e30;
-// e^-35 and e^35.
-const LOWEST: f32 = 6.3e-16;
+// e^35.
 const HIGHEST: f32 = 1.58e15;
+
+// Up to 16 numbers, of rows or of columns.
+alias Vector = mat4x4<f32>;
 
 struct Params {
   problems: u32,
@@ -65,473 +70,242 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> record: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
 
-// Indexed by variables, so not in registers: K as sums (hi, lo), A, the offsets r and c, and later alpha and beta.
-var<private> logits: array<vec2<f32>, N * M>;
-var<private> entries: array<f32, N * M>;
-var<private> row_values: array<f32, N>;
-var<private> column_values: array<f32, M>;
-// Block 4 I + J holds the rows 4 I .. and the columns 4 J .. of A. Blocks are only ever indexed by literals, so that they
-// live in registers. Vectors of up to 16 numbers are the columns of a mat4x4; blocks past N or M are never used.
+// Block 4 I + J holds the rows 4 I .. and the columns 4 J ..: hi of K at first, then A. A column of it lies in a vector.
 var<private> blocks: array<mat4x4<f32>, 16>;
-var<private> low: vec4<f32>;
-var<private> high: vec4<f32>;
+var<private> row_mass: Vector;
+var<private> column_mass: Vector;
+// r and c.
+var<private> row_offset: Vector;
+var<private> column_offset: Vector;
+// Added to sums: 1 where a row or column is empty, that is, where mass could go nowhere; otherwise what keeps it from 0.
+var<private> row_floor: Vector;
+var<private> column_floor: Vector;
+var<private> span: vec4<f32>;
 var<private> problem: u32;
 var<private> record_at: u32;
 
-fn keep(row: u32, value: f32) {
-  record[record_at + row * PROBLEMS] = value;
+// K of rows i .. i + 3 of a column.
+struct Logits {
+  hi: vec4<f32>,
+  lo: vec4<f32>,
 }
 
-fn grid(x: f32) -> f32 {
+fn four(first: u32) -> vec4<u32> {
+  return vec4<u32>(first, first + 1u, first + 2u, first + 3u);
+}
+
+fn grid(x: vec4<f32>) -> vec4<f32> {
   return round(x * 1024.0) * 0.0009765625;
 }
 
-// K of an entry as a sum (hi, lo), see logits.wgsl.
-fn logit(entry: u32) -> vec2<f32> {
-  let at = problem * N * M + entry;
-  let c = cost[at];
-  let c_high = bitcast<f32>(bitcast<u32>(c) & 0xfffff000u);
+// Sums hi + lo as in logits.wgsl; DEAD also past the edges.
+fn logits(i: u32, j: u32) -> Logits {
+  let rows = four(i);
+  let at = min(rows, vec4<u32>(N - 1u)) * M + problem * N * M + min(j, M - 1u);
+  let c = vec4<f32>(cost[at.x], cost[at.y], cost[at.z], cost[at.w]);
+  let twelve_bits = bitcast<vec4u>(c) & vec4<u32>(0xfffff000u);
+  let c_high = bitcast<vec4f>(twelve_bits);
   let c_low = c - c_high;
   let product = -c_high * params.inverse_high;
   let rest = -(c_high * params.inverse_low + c_low * params.inverse_high + c_low * params.inverse_low);
   var hi = grid(product + rest);
   var lo = (product - hi) + rest;
-  var forbidden = c >= -DEAD;
+  var forbidden = (c >= vec4<f32>(-DEAD)) | (rows >= vec4<u32>(select(0u, N, j < M)));
   if (PRIOR) {
-    let weight = prior[at % params.period];
-    let log_weight = log(max(weight, 1e-37));
+    let source = at % params.period;
+    let weight = vec4<f32>(prior[source.x], prior[source.y], prior[source.z], prior[source.w]);
+    let log_weight = log(max(weight, vec4<f32>(1e-37)));
     let log_high = grid(log_weight);
     hi += log_high;
     lo += log_weight - log_high;
-    forbidden = forbidden || weight <= 0.0;
+    forbidden = forbidden | (weight <= vec4<f32>());
   }
-  return select(vec2<f32>(hi, lo), vec2<f32>(DEAD, 0.0), forbidden);
+  return Logits(select(hi, vec4<f32>(DEAD), forbidden), select(lo, vec4<f32>(), forbidden));
 }
 
 // exp(hi + lo) for hi <= 0, as 2^k exp(rest): an exponential alone has an error that grows with its argument. Zero where it underflows.
-fn exponential(hi: f32, lo: f32) -> f32 {
-  let clipped = max(hi, -200.0);
+fn exponential(hi: vec4<f32>, lo: vec4<f32>) -> vec4<f32> {
+  let clipped = max(hi, vec4<f32>(-200.0));
   let k = round(clipped * 1.442695);
   // log 2 as 355 / 512, whose product with k is exact, and the rest.
   let rest = ((clipped - k * 0.693359375) + k * 2.1219444e-4) + lo;
-  return exp(rest) * bitcast<f32>(u32(max(i32(k) + 127, 0)) << 23u);
+  let power = vec4<u32>(max(vec4<i32>(k) + 127, vec4<i32>())) << vec4<u32>(23u);
+  return exp(rest) * bitcast<vec4f>(power);
 }
 
-// r, c and A; r and c stay DEAD where a row or column is empty, that is, where mass could go nowhere.
-fn fill_entries() {
-  let kept_at = 1u + (params.iterations + 1u) * M;
-  for (var i = 0u; i < N; i++) {
-    var highest = DEAD;
-    for (var j = 0u; j < M; j++) {
-      let x = logit(i * M + j);
-      logits[i * M + j] = x;
-      highest = max(highest, x.x);
-    }
-    row_values[i] = highest;
-    if (KEEP && RELAXED) {
-      keep(kept_at + N * M + i, offset_of(highest));
-    }
-  }
-  for (var j = 0u; j < M; j++) {
-    var highest = DEAD;
-    for (var i = 0u; i < N; i++) {
-      highest = max(highest, logits[i * M + j].x - offset_of(row_values[i]));
-    }
-    column_values[j] = highest;
-    if (KEEP && RELAXED) {
-      keep(kept_at + N * M + N + j, offset_of(highest));
-    }
-    for (var i = 0u; i < N; i++) {
-      let x = logits[i * M + j];
-      let value = exponential((x.x - offset_of(row_values[i])) - offset_of(highest), x.y);
-      entries[i * M + j] = value;
-      if (KEEP) {
-        keep(kept_at + i * M + j, value);
-      }
-    }
-  }
+fn load_block(I: u32, J: u32) {
+  let i = 4u * I;
+  let j = 4u * J;
+  blocks[i + J] = mat4x4<f32>(logits(i, j).hi, logits(i, j + 1u).hi, logits(i, j + 2u).hi, logits(i, j + 3u).hi);
 }
 
-fn offset_of(highest: f32) -> f32 {
-  return select(highest, 0.0, highest < 0.5 * DEAD);
+fn load_blocks(I: u32) {
+  load_block(I, 0u);
+  if (COLUMN_BLOCKS > 1u) { load_block(I, 1u); }
+  if (COLUMN_BLOCKS > 2u) { load_block(I, 2u); }
+  if (COLUMN_BLOCKS > 3u) { load_block(I, 3u); }
 }
 
-fn offsets_of(highest: vec4<f32>) -> vec4<f32> {
-  return select(highest, vec4<f32>(), highest < vec4<f32>(0.5 * DEAD));
+fn four_entries(i: u32, j: u32, offset: f32) -> vec4<f32> {
+  let x = logits(i, j);
+  return exponential((x.hi - row_offset[i / 4u]) - vec4<f32>(offset), x.lo);
 }
 
-fn emptiness(highest: vec4<f32>) -> vec4<f32> {
-  return select(vec4<f32>(), vec4<f32>(1.0), highest < vec4<f32>(0.5 * DEAD));
+// A in place of hi.
+fn fill_block(I: u32, J: u32) {
+  let i = 4u * I;
+  let j = 4u * J;
+  let c = column_offset[J];
+  blocks[i + J] = mat4x4<f32>(four_entries(i, j, c.x), four_entries(i, j + 1u, c.y), four_entries(i, j + 2u, c.z), four_entries(i, j + 3u, c.w));
 }
 
-fn block_of(i: u32, j: u32) -> mat4x4<f32> {
-  return mat4x4<f32>(four_entries(i, j), four_entries(i, j + 1u), four_entries(i, j + 2u), four_entries(i, j + 3u));
+fn fill_blocks(I: u32) {
+  fill_block(I, 0u);
+  if (COLUMN_BLOCKS > 1u) { fill_block(I, 1u); }
+  if (COLUMN_BLOCKS > 2u) { fill_block(I, 2u); }
+  if (COLUMN_BLOCKS > 3u) { fill_block(I, 3u); }
 }
 
-fn four_entries(i: u32, j: u32) -> vec4<f32> {
-  var x = vec4<f32>();
-  if (j < M) {
-    if (i < N) { x.x = entries[i * M + j]; }
-    if (i + 1u < N) { x.y = entries[i * M + M + j]; }
-    if (i + 2u < N) { x.z = entries[i * M + 2u * M + j]; }
-    if (i + 3u < N) { x.w = entries[i * M + 3u * M + j]; }
-  }
-  return x;
+fn largest(x: vec4<f32>) -> f32 {
+  return max(max(x.x, x.y), max(x.z, x.w));
 }
 
-fn load_blocks() {
-  blocks[0] = block_of(0u, 0u);
-  if (COLUMN_BLOCKS > 1u) { blocks[1] = block_of(0u, 4u); }
-  if (COLUMN_BLOCKS > 2u) { blocks[2] = block_of(0u, 8u); }
-  if (COLUMN_BLOCKS > 3u) { blocks[3] = block_of(0u, 12u); }
-  if (ROW_BLOCKS > 1u) { blocks[4] = block_of(4u, 0u); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 1u) { blocks[5] = block_of(4u, 4u); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 2u) { blocks[6] = block_of(4u, 8u); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 3u) { blocks[7] = block_of(4u, 12u); }
-  if (ROW_BLOCKS > 2u) { blocks[8] = block_of(8u, 0u); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 1u) { blocks[9] = block_of(8u, 4u); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 2u) { blocks[10] = block_of(8u, 8u); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 3u) { blocks[11] = block_of(8u, 12u); }
-  if (ROW_BLOCKS > 3u) { blocks[12] = block_of(12u, 0u); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 1u) { blocks[13] = block_of(12u, 4u); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 2u) { blocks[14] = block_of(12u, 8u); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 3u) { blocks[15] = block_of(12u, 12u); }
+fn block_rows(tile: mat4x4<f32>) -> vec4<f32> {
+  return max(max(tile[0], tile[1]), max(tile[2], tile[3]));
 }
 
-// Four of the row values from i on, or of the column values; DEAD past the end.
-fn four_rows(i: u32) -> vec4<f32> {
-  var x = vec4<f32>(DEAD);
-  if (i < N) { x.x = row_values[i]; }
-  if (i + 1u < N) { x.y = row_values[i + 1u]; }
-  if (i + 2u < N) { x.z = row_values[i + 2u]; }
-  if (i + 3u < N) { x.w = row_values[i + 3u]; }
-  return x;
+fn block_columns(tile: mat4x4<f32>, offset: vec4<f32>) -> vec4<f32> {
+  return vec4<f32>(largest(tile[0] - offset), largest(tile[1] - offset), largest(tile[2] - offset), largest(tile[3] - offset));
 }
 
-fn four_columns(j: u32) -> vec4<f32> {
-  var x = vec4<f32>(DEAD);
-  if (j < M) { x.x = column_values[j]; }
-  if (j + 1u < M) { x.y = column_values[j + 1u]; }
-  if (j + 2u < M) { x.z = column_values[j + 2u]; }
-  if (j + 3u < M) { x.w = column_values[j + 3u]; }
-  return x;
+// Masses, offset and floor of the rows 4 I .., from hi.
+fn load_rows(I: u32) {
+  load_blocks(I);
+  var highest = block_rows(blocks[4u * I]);
+  if (COLUMN_BLOCKS > 1u) { highest = max(highest, block_rows(blocks[4u * I + 1u])); }
+  if (COLUMN_BLOCKS > 2u) { highest = max(highest, block_rows(blocks[4u * I + 2u])); }
+  if (COLUMN_BLOCKS > 3u) { highest = max(highest, block_rows(blocks[4u * I + 3u])); }
+  let empty = highest < vec4<f32>(0.5 * DEAD);
+  row_offset[I] = select(highest, vec4<f32>(), empty);
+  row_floor[I] = select(vec4<f32>(1e-36), vec4<f32>(1.0), empty);
+  let rows = four(4u * I);
+  let at = min(rows, vec4<u32>(N - 1u)) + problem * N;
+  row_mass[I] = select(vec4<f32>(), max(vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]), vec4<f32>()), rows < vec4<u32>(N));
 }
 
-fn row_block(b0: mat4x4<f32>, b1: mat4x4<f32>, b2: mat4x4<f32>, b3: mat4x4<f32>, x: mat4x4<f32>) -> vec4<f32> {
-  var y = b0 * x[0];
-  if (COLUMN_BLOCKS > 1u) { y += b1 * x[1]; }
-  if (COLUMN_BLOCKS > 2u) { y += b2 * x[2]; }
-  if (COLUMN_BLOCKS > 3u) { y += b3 * x[3]; }
+// The same of the columns 4 J .., from hi and r; gives beta at first.
+fn load_columns(J: u32) -> vec4<f32> {
+  var highest = block_columns(blocks[J], row_offset[0]);
+  if (ROW_BLOCKS > 1u) { highest = max(highest, block_columns(blocks[J + 4u], row_offset[1])); }
+  if (ROW_BLOCKS > 2u) { highest = max(highest, block_columns(blocks[J + 8u], row_offset[2])); }
+  if (ROW_BLOCKS > 3u) { highest = max(highest, block_columns(blocks[J + 12u], row_offset[3])); }
+  let empty = highest < vec4<f32>(0.5 * DEAD);
+  column_offset[J] = select(highest, vec4<f32>(), empty);
+  column_floor[J] = select(vec4<f32>(1e-36), vec4<f32>(1.0), empty);
+  let columns = four(4u * J);
+  let at = min(columns, vec4<u32>(M - 1u)) + problem * M;
+  column_mass[J] = select(vec4<f32>(), max(vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]), vec4<f32>()), columns < vec4<u32>(M));
+  return exponential(highest, vec4<f32>());
+}
+
+// A beta of the rows 4 I ..
+fn row_sums(I: u32, beta: Vector) -> vec4<f32> {
+  var y = blocks[4u * I] * beta[0];
+  if (COLUMN_BLOCKS > 1u) { y += blocks[4u * I + 1u] * beta[1]; }
+  if (COLUMN_BLOCKS > 2u) { y += blocks[4u * I + 2u] * beta[2]; }
+  if (COLUMN_BLOCKS > 3u) { y += blocks[4u * I + 3u] * beta[3]; }
   return y;
 }
 
-// A x
-fn row_sums(x: mat4x4<f32>) -> mat4x4<f32> {
-  var y = mat4x4<f32>();
-  y[0] = row_block(blocks[0], blocks[1], blocks[2], blocks[3], x);
-  if (ROW_BLOCKS > 1u) { y[1] = row_block(blocks[4], blocks[5], blocks[6], blocks[7], x); }
-  if (ROW_BLOCKS > 2u) { y[2] = row_block(blocks[8], blocks[9], blocks[10], blocks[11], x); }
-  if (ROW_BLOCKS > 3u) { y[3] = row_block(blocks[12], blocks[13], blocks[14], blocks[15], x); }
+// A^T alpha of the columns 4 J ..
+fn column_sums(J: u32, alpha: Vector) -> vec4<f32> {
+  var y = alpha[0] * blocks[J];
+  if (ROW_BLOCKS > 1u) { y += alpha[1] * blocks[J + 4u]; }
+  if (ROW_BLOCKS > 2u) { y += alpha[2] * blocks[J + 8u]; }
+  if (ROW_BLOCKS > 3u) { y += alpha[3] * blocks[J + 12u]; }
   return y;
 }
 
-fn column_block(b0: mat4x4<f32>, b1: mat4x4<f32>, b2: mat4x4<f32>, b3: mat4x4<f32>, x: mat4x4<f32>) -> vec4<f32> {
-  var y = x[0] * b0;
-  if (ROW_BLOCKS > 1u) { y += x[1] * b1; }
-  if (ROW_BLOCKS > 2u) { y += x[2] * b2; }
-  if (ROW_BLOCKS > 3u) { y += x[3] * b3; }
-  return y;
-}
-
-// A^T x
-fn column_sums(x: mat4x4<f32>) -> mat4x4<f32> {
-  var y = mat4x4<f32>();
-  y[0] = column_block(blocks[0], blocks[4], blocks[8], blocks[12], x);
-  if (COLUMN_BLOCKS > 1u) { y[1] = column_block(blocks[1], blocks[5], blocks[9], blocks[13], x); }
-  if (COLUMN_BLOCKS > 2u) { y[2] = column_block(blocks[2], blocks[6], blocks[10], blocks[14], x); }
-  if (COLUMN_BLOCKS > 3u) { y[3] = column_block(blocks[3], blocks[7], blocks[11], blocks[15], x); }
-  return y;
-}
-
-fn row_masses(i: u32) -> vec4<f32> {
-  let rows = vec4<u32>(i, i + 1u, i + 2u, i + 3u);
-  let at = vec4<u32>(problem * N) + min(rows, vec4<u32>(N - 1u));
-  return select(vec4<f32>(), max(vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]), vec4<f32>()), rows < vec4<u32>(N));
-}
-
-fn column_masses(j: u32) -> vec4<f32> {
-  let columns = vec4<u32>(j, j + 1u, j + 2u, j + 3u);
-  let at = vec4<u32>(problem * M) + min(columns, vec4<u32>(M - 1u));
-  return select(vec4<f32>(), max(vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]), vec4<f32>()), columns < vec4<u32>(M));
-}
-
-// What the mass is divided by: the sum, or with relaxed marginals what comes to the same as their power.
-fn divisor(mass: vec4<f32>, sum: vec4<f32>, offset: vec4<f32>) -> vec4<f32> {
-  // Nothing becomes infinite before the range is looked at.
-  let clipped = max(sum, vec4<f32>(1e-36));
-  if (!RELAXED) {
-    return clipped;
+// mass / sum, or with relaxed marginals what comes to the same as a power of it.
+fn scaling(mass: vec4<f32>, sum: vec4<f32>, offset: vec4<f32>) -> vec4<f32> {
+  var divisor = sum;
+  if (RELAXED) {
+    let hard = log(max(mass, vec4<f32>(1e-37))) - log(sum) - offset;
+    divisor *= exp(params.relaxation * select(vec4<f32>(), hard, mass > vec4<f32>()));
   }
-  let alive = mass > vec4<f32>();
-  let hard = log(select(vec4<f32>(1.0), mass, alive)) - log(clipped) - offset;
-  return clipped * exp(params.relaxation * select(vec4<f32>(), hard, alive));
+  let inverse = 1.0 / divisor;
+  span += divisor + inverse;
+  return mass * inverse;
 }
 
-fn divisors(mass: mat4x4<f32>, sums: mat4x4<f32>, offset: mat4x4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(
-    divisor(mass[0], sums[0], offset[0]),
-    divisor(mass[1], sums[1], offset[1]),
-    divisor(mass[2], sums[2], offset[2]),
-    divisor(mass[3], sums[3], offset[3]),
-  );
+fn update_rows(I: u32, beta: Vector) -> vec4<f32> {
+  return scaling(row_mass[I], row_sums(I, beta) + row_floor[I], row_offset[I]);
 }
 
-fn divide(x: mat4x4<f32>, y: mat4x4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(x[0] / y[0], x[1] / y[1], x[2] / y[2], x[3] / y[3]);
+fn update_columns(J: u32, alpha: Vector, t: u32) -> vec4<f32> {
+  let sums = column_sums(J, alpha) + column_floor[J];
+  keep_columns(J, t, sums);
+  return scaling(column_mass[J], sums, column_offset[J]);
 }
 
-fn watch(x: vec4<f32>) {
-  low = min(low, x);
-  high = max(high, x);
-}
-
-fn watch_rows(x: mat4x4<f32>) {
-  watch(x[0]);
-  if (ROW_BLOCKS > 1u) { watch(x[1]); }
-  if (ROW_BLOCKS > 2u) { watch(x[2]); }
-  if (ROW_BLOCKS > 3u) { watch(x[3]); }
-}
-
-fn watch_columns(x: mat4x4<f32>) {
-  watch(x[0]);
-  if (COLUMN_BLOCKS > 1u) { watch(x[1]); }
-  if (COLUMN_BLOCKS > 2u) { watch(x[2]); }
-  if (COLUMN_BLOCKS > 3u) { watch(x[3]); }
-}
-
-fn total(x: vec4<f32>) -> f32 {
-  return (x.x + x.y) + (x.z + x.w);
-}
-
-// sum |target - alpha s| of four rows; see residual in sinkhorn.wgsl.
-fn miss(mass: vec4<f32>, scaling: vec4<f32>, sum: vec4<f32>, offset: vec4<f32>, empty: vec4<f32>) -> f32 {
+// sum |target - alpha s| of the rows 4 I ..; see residual in sinkhorn.wgsl.
+fn missed(I: u32, alpha: vec4<f32>, beta: Vector) -> f32 {
+  let mass = row_mass[I];
   var wanted = mass;
   if (RELAXED) {
-    let potential = log(max(scaling, vec4<f32>(1e-37))) - offset;
+    let potential = log(max(alpha, vec4<f32>(1e-37))) - row_offset[I];
     // A row that cannot send its mass anywhere misses all of it.
-    wanted = select(mass, mass * exp(-potential * params.excess), mass * (1.0 - empty) > vec4<f32>());
+    wanted = select(mass, mass * exp(-potential * params.excess), (mass > vec4<f32>()) & (row_floor[I] < vec4<f32>(1.0)));
   }
-  return total(abs(wanted - scaling * sum));
+  let rest = abs(wanted - alpha * row_sums(I, beta));
+  return (rest.x + rest.y) + (rest.z + rest.w);
 }
 
-fn keep_four(row: u32, j: u32, x: vec4<f32>) {
-  keep(row + j, x.x);
-  if (j + 1u < M) { keep(row + j + 1u, x.y); }
-  if (j + 2u < M) { keep(row + j + 2u, x.z); }
-  if (j + 3u < M) { keep(row + j + 3u, x.w); }
+fn keep(row: u32, value: f32) {
+  if (KEEP) { record[record_at + row * PROBLEMS] = value; }
 }
 
-fn keep_columns(t: u32, x: mat4x4<f32>) {
-  if (!KEEP) {
-    return;
-  }
-  let row = 1u + t * M;
-  keep_four(row, 0u, x[0]);
-  if (COLUMN_BLOCKS > 1u) { keep_four(row, 4u, x[1]); }
-  if (COLUMN_BLOCKS > 2u) { keep_four(row, 8u, x[2]); }
-  if (COLUMN_BLOCKS > 3u) { keep_four(row, 12u, x[3]); }
+fn keep_columns(J: u32, t: u32, x: vec4<f32>) {
+  let row = 1u + t * M + 4u * J;
+  keep(row, x.x);
+  if (4u * J + 1u < M) { keep(row + 1u, x.y); }
+  if (4u * J + 2u < M) { keep(row + 2u, x.z); }
+  if (4u * J + 3u < M) { keep(row + 3u, x.w); }
 }
 
-fn set_rows(i: u32, x: vec4<f32>) {
-  if (i < N) { row_values[i] = x.x; }
-  if (i + 1u < N) { row_values[i + 1u] = x.y; }
-  if (i + 2u < N) { row_values[i + 2u] = x.z; }
-  if (i + 3u < N) { row_values[i + 3u] = x.w; }
+fn store_entry(i: u32, j: u32, entry: f32, share: f32) {
+  if (i < N && j < M) {
+    plan[problem * N * M + i * M + j] = share;
+    keep(1u + (params.iterations + 1u) * M + i * M + j, entry);
+  }
 }
 
-fn set_columns(j: u32, x: vec4<f32>) {
-  if (j < M) { column_values[j] = x.x; }
-  if (j + 1u < M) { column_values[j + 1u] = x.y; }
-  if (j + 2u < M) { column_values[j + 2u] = x.z; }
-  if (j + 3u < M) { column_values[j + 3u] = x.w; }
+fn store_entries(i: u32, j: u32, entry: vec4<f32>, scalings: vec4<f32>) {
+  let share = entry * scalings;
+  store_entry(i, j, entry.x, share.x);
+  store_entry(i + 1u, j, entry.y, share.y);
+  store_entry(i + 2u, j, entry.z, share.z);
+  store_entry(i + 3u, j, entry.w, share.w);
 }
 
-// Solves the problem with scalings; false when they left their range, and the results are not to be used.
-fn solve_scaled() -> bool {
-  fill_entries();
-  load_blocks();
-  let row_highest = mat4x4<f32>(four_rows(0u), four_rows(4u), four_rows(8u), four_rows(12u));
-  let column_highest = mat4x4<f32>(four_columns(0u), four_columns(4u), four_columns(8u), four_columns(12u));
-  let r = mat4x4<f32>(offsets_of(row_highest[0]), offsets_of(row_highest[1]), offsets_of(row_highest[2]), offsets_of(row_highest[3]));
-  let c = mat4x4<f32>(offsets_of(column_highest[0]), offsets_of(column_highest[1]), offsets_of(column_highest[2]), offsets_of(column_highest[3]));
-  // Sums of empty rows and columns count as 1.
-  let empty_rows = mat4x4<f32>(emptiness(row_highest[0]), emptiness(row_highest[1]), emptiness(row_highest[2]), emptiness(row_highest[3]));
-  let empty_columns = mat4x4<f32>(emptiness(column_highest[0]), emptiness(column_highest[1]), emptiness(column_highest[2]), emptiness(column_highest[3]));
-  let masses_a = mat4x4<f32>(row_masses(0u), row_masses(4u), row_masses(8u), row_masses(12u));
-  let masses_b = mat4x4<f32>(column_masses(0u), column_masses(4u), column_masses(8u), column_masses(12u));
-  // beta of v = 0.
-  for (var j = 0u; j < M; j++) {
-    let highest = column_values[j];
-    column_values[j] = select(exponential(highest, 0.0), 0.0, highest < 0.5 * DEAD);
-  }
-  var beta = mat4x4<f32>(max(four_columns(0u), vec4<f32>()), max(four_columns(4u), vec4<f32>()), max(four_columns(8u), vec4<f32>()), max(four_columns(12u), vec4<f32>()));
-
-  low = vec4<f32>(1.0);
-  high = vec4<f32>(1.0);
-  watch_columns(beta + empty_columns);
-  keep_columns(0u, beta);
-  var alpha = mat4x4<f32>();
-  var done = 0u;
-  var missed = 0.0;
-  var look = params.iterations;
-  if (params.tolerance > 0.0) {
-    look = min(params.check_every, params.iterations);
-  }
-  var t = 0u;
-  loop {
-    // s of the next iteration, and of the residual of the last one.
-    let s = row_sums(beta);
-    if (t == look) {
-      missed = miss(masses_a[0], alpha[0], s[0], r[0], empty_rows[0]);
-      if (ROW_BLOCKS > 1u) { missed += miss(masses_a[1], alpha[1], s[1], r[1], empty_rows[1]); }
-      if (ROW_BLOCKS > 2u) { missed += miss(masses_a[2], alpha[2], s[2], r[2], empty_rows[2]); }
-      if (ROW_BLOCKS > 3u) { missed += miss(masses_a[3], alpha[3], s[3], r[3], empty_rows[3]); }
-      if (missed < params.tolerance || t == params.iterations) {
-        break;
-      }
-      look = min(look + params.check_every, params.iterations);
-    }
-    t++;
-    let row_divisors = divisors(masses_a, s + empty_rows, r);
-    watch_rows(row_divisors);
-    alpha = divide(masses_a, row_divisors);
-    let sums = column_sums(alpha) + empty_columns;
-    let column_divisors = divisors(masses_b, sums, c);
-    watch_columns(column_divisors);
-    beta = divide(masses_b, column_divisors);
-    keep_columns(t, sums);
-  }
-  // Also false when a number is NaN.
-  let safe = min(min(low.x, low.y), min(low.z, low.w)) >= LOWEST && max(max(high.x, high.y), max(high.z, high.w)) <= HIGHEST;
-  if (safe) {
-    residual[problem] = missed;
-    used[problem] = t;
-    if (KEEP) {
-      keep(0u, f32(t));
-    }
-    set_rows(0u, alpha[0]);
-    set_rows(4u, alpha[1]);
-    set_rows(8u, alpha[2]);
-    set_rows(12u, alpha[3]);
-    set_columns(0u, beta[0]);
-    set_columns(4u, beta[1]);
-    set_columns(8u, beta[2]);
-    set_columns(12u, beta[3]);
-    for (var at = 0u; at < N * M; at++) {
-      plan[problem * N * M + at] = (row_values[at / M] * entries[at]) * column_values[at % M];
-    }
-  }
-  return safe;
+fn store_block(I: u32, J: u32, alpha: vec4<f32>, beta: vec4<f32>) {
+  let tile = blocks[4u * I + J];
+  store_entries(4u * I, 4u * J, tile[0], alpha * beta.x);
+  store_entries(4u * I, 4u * J + 1u, tile[1], alpha * beta.y);
+  store_entries(4u * I, 4u * J + 2u, tile[2], alpha * beta.z);
+  store_entries(4u * I, 4u * J + 3u, tile[3], alpha * beta.w);
 }
 
-// From here on the log domain, for problems out of range: potentials as in sinkhorn.wgsl, one entry after the other.
-var<private> u: array<vec2<f32>, N>;
-var<private> v: array<vec2<f32>, M>;
-
-fn potential(mass: f32, state: vec2<f32>) -> vec2<f32> {
-  // Below DEAD / 2 there is no entry that mass could go to.
-  if (mass <= 0.0 || state.x < DEAD * 0.5) {
-    return vec2<f32>(DEAD, 0.0);
-  }
-  // The maximum is a multiple of 1/1024 already, and what comes besides is small.
-  let hard = log(mass) - log(state.y);
-  let small = hard - (hard - state.x) * params.relaxation;
-  let rounded = grid(small);
-  return vec2<f32>(rounded - state.x, small - rounded);
+fn store_blocks(I: u32, alpha: vec4<f32>, beta: Vector) {
+  store_block(I, 0u, alpha, beta[0]);
+  if (COLUMN_BLOCKS > 1u) { store_block(I, 1u, alpha, beta[1]); }
+  if (COLUMN_BLOCKS > 2u) { store_block(I, 2u, alpha, beta[2]); }
+  if (COLUMN_BLOCKS > 3u) { store_block(I, 3u, alpha, beta[3]); }
 }
 
-// (maximum, sum of exponentials relative to it) of v_j + K_ij over a row.
-fn row_state(i: u32) -> vec2<f32> {
-  var highest = DEAD;
-  for (var j = 0u; j < M; j++) {
-    highest = max(highest, v[j].x + logits[i * M + j].x);
-  }
-  var sum = 0.0;
-  for (var j = 0u; j < M; j++) {
-    let x = v[j] + logits[i * M + j];
-    sum += exp((x.x - highest) + x.y);
-  }
-  return vec2<f32>(highest, sum);
-}
-
-fn column_state(j: u32) -> vec2<f32> {
-  var highest = DEAD;
-  for (var i = 0u; i < N; i++) {
-    highest = max(highest, u[i].x + logits[i * M + j].x);
-  }
-  var sum = 0.0;
-  for (var i = 0u; i < N; i++) {
-    let x = u[i] + logits[i * M + j];
-    sum += exp((x.x - highest) + x.y);
-  }
-  return vec2<f32>(highest, sum);
-}
-
-// What a row misses; leaves the row of the plan in `entries`.
-fn row_residual(i: u32) -> f32 {
-  var sum = 0.0;
-  for (var j = 0u; j < M; j++) {
-    let x = u[i] + v[j] + logits[i * M + j];
-    let value = exp(x.x + x.y);
-    entries[i * M + j] = value;
-    sum += value;
-  }
-  let mass = max(a[problem * N + i], 0.0);
-  let relaxed = mass * exp(-(u[i].x + u[i].y) * params.excess);
-  return abs(select(relaxed, mass, u[i].x <= DEAD * 0.5) - sum);
-}
-
-fn solve_log() {
-  for (var j = 0u; j < M; j++) {
-    v[j] = vec2<f32>();
-  }
-  var done = 0u;
-  var missed = 0.0;
-  for (var t = 1u; t <= params.iterations; t++) {
-    done = t;
-    for (var i = 0u; i < N; i++) {
-      u[i] = potential(a[problem * N + i], row_state(i));
-    }
-    for (var j = 0u; j < M; j++) {
-      v[j] = potential(b[problem * M + j], column_state(j));
-      if (KEEP && t % 2u == 0u) {
-        keep(1u + (t - 1u) * M + j, v[j].x);
-        keep(1u + t * M + j, v[j].y);
-      }
-    }
-    if ((params.tolerance > 0.0 && t % params.check_every == 0u) || t == params.iterations) {
-      missed = 0.0;
-      for (var i = 0u; i < N; i++) {
-        missed += row_residual(i);
-      }
-      if (missed < params.tolerance) {
-        break;
-      }
-    }
-  }
-  residual[problem] = missed;
-  used[problem] = done;
-  if (KEEP) {
-    keep(0u, -f32(done));
-  }
-  let kept_at = 1u + (params.iterations + 1u) * M;
-  for (var at = 0u; at < N * M; at++) {
-    plan[problem * N * M + at] = entries[at];
-    if (KEEP) {
-      let x = logits[at];
-      keep(kept_at + at, x.x);
-      keep(kept_at + N * M + at, x.y);
-    }
+fn keep_offsets(first: u32, count: u32, x: Vector) {
+  for (var k = 0u; k < count; k++) {
+    keep(first + k, x[k / 4u][k % 4u]);
   }
 }
 
@@ -546,8 +320,66 @@ fn main(
   if (problem >= params.problems) {
     return;
   }
-  record_at = group * PROBLEMS * (1u + (params.iterations + 1u) * M + 2u * N * M + N + M) + lane;
-  if (!solve_scaled()) {
-    solve_log();
+  let kept_entries = 1u + (params.iterations + 1u) * M;
+  record_at = group * PROBLEMS * (kept_entries + 2u * N * M + N + M) + lane;
+
+  load_rows(0u);
+  if (ROW_BLOCKS > 1u) { load_rows(1u); }
+  if (ROW_BLOCKS > 2u) { load_rows(2u); }
+  if (ROW_BLOCKS > 3u) { load_rows(3u); }
+  var beta = Vector();
+  beta[0] = load_columns(0u);
+  if (COLUMN_BLOCKS > 1u) { beta[1] = load_columns(1u); }
+  if (COLUMN_BLOCKS > 2u) { beta[2] = load_columns(2u); }
+  if (COLUMN_BLOCKS > 3u) { beta[3] = load_columns(3u); }
+  fill_blocks(0u);
+  if (ROW_BLOCKS > 1u) { fill_blocks(1u); }
+  if (ROW_BLOCKS > 2u) { fill_blocks(2u); }
+  if (ROW_BLOCKS > 3u) { fill_blocks(3u); }
+  // beta at first counts as a sum: what is small in it is as far out of range.
+  span = 1.0 / (beta[0] + column_floor[0]);
+  keep_columns(0u, 0u, beta[0]);
+  if (COLUMN_BLOCKS > 1u) { span += 1.0 / (beta[1] + column_floor[1]); keep_columns(1u, 0u, beta[1]); }
+  if (COLUMN_BLOCKS > 2u) { span += 1.0 / (beta[2] + column_floor[2]); keep_columns(2u, 0u, beta[2]); }
+  if (COLUMN_BLOCKS > 3u) { span += 1.0 / (beta[3] + column_floor[3]); keep_columns(3u, 0u, beta[3]); }
+
+  var alpha = Vector();
+  var miss = 0.0;
+  var t = 0u;
+  loop {
+    // Iterations until the residual is looked at.
+    let until = select(params.iterations, min(t + params.check_every, params.iterations), params.tolerance > 0.0);
+    while (t < until) {
+      t++;
+      alpha[0] = update_rows(0u, beta);
+      if (ROW_BLOCKS > 1u) { alpha[1] = update_rows(1u, beta); }
+      if (ROW_BLOCKS > 2u) { alpha[2] = update_rows(2u, beta); }
+      if (ROW_BLOCKS > 3u) { alpha[3] = update_rows(3u, beta); }
+      beta[0] = update_columns(0u, alpha, t);
+      if (COLUMN_BLOCKS > 1u) { beta[1] = update_columns(1u, alpha, t); }
+      if (COLUMN_BLOCKS > 2u) { beta[2] = update_columns(2u, alpha, t); }
+      if (COLUMN_BLOCKS > 3u) { beta[3] = update_columns(3u, alpha, t); }
+    }
+    miss = missed(0u, alpha[0], beta);
+    if (ROW_BLOCKS > 1u) { miss += missed(1u, alpha[1], beta); }
+    if (ROW_BLOCKS > 2u) { miss += missed(2u, alpha[2], beta); }
+    if (ROW_BLOCKS > 3u) { miss += missed(3u, alpha[3], beta); }
+    if (miss < params.tolerance || t == params.iterations) {
+      break;
+    }
+  }
+
+  // As integers, what is not a number is large too.
+  let safe = bitcast<u32>((span.x + span.y) + (span.z + span.w)) <= bitcast<u32>(HIGHEST);
+  residual[problem] = miss;
+  used[problem] = select(0u, t, safe);
+  keep(0u, f32(t));
+  store_blocks(0u, alpha[0], beta);
+  if (ROW_BLOCKS > 1u) { store_blocks(1u, alpha[1], beta); }
+  if (ROW_BLOCKS > 2u) { store_blocks(2u, alpha[2], beta); }
+  if (ROW_BLOCKS > 3u) { store_blocks(3u, alpha[3], beta); }
+  if (RELAXED) {
+    keep_offsets(kept_entries + N * M, N, row_offset);
+    keep_offsets(kept_entries + N * M + N, M, column_offset);
   }
 }

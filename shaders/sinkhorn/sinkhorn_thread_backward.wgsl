@@ -8,13 +8,13 @@
 //   dcost_ij = -(1 / eps) A_ij (dplan_ij alpha_i beta_j + sum_t (alpha_i g_j + f_i beta_j))
 //
 // That is sinkhorn_backward.wgsl with W = alpha A / S and W = beta A / s. S comes from the record, s is summed up again from
-// A and beta as the forward pass did: weights add up to 1 but for the last bits. Every 16th step the remainder of
-// sum q is taken out as there. Problems solved in the log domain (by the sign of their first number) are walked back in the
-// log domain; their record has every second v, and what lies between is iterated again.
+// A and beta as the forward pass did: weights add up to 1 but for the last bits. With hard marginals sum q = 0 after every u
+// step; what rounding leaves of it would never decay, and is taken out at once, in proportion to b. Problems solved in the
+// log domain (those whose first number is negative) are left to sinkhorn_thread_log_backward.wgsl.
 //
 //   record as in sinkhorn_thread.wgsl   a, da [B, N]   b, db [B, M]   dplan, dcost [B, N, M]
 //
-// Dispatch: as sinkhorn_thread.wgsl.
+// Registers: as in sinkhorn_thread.wgsl.   Dispatch: as there.
 
 const N: u32 = 12u;
 const M: u32 = 12u;
@@ -23,8 +23,9 @@ const RELAXED: bool = false;
 
 const ROW_BLOCKS: u32 = (N + 3u) / 4u;
 const COLUMN_BLOCKS: u32 = (M + 3u) / 4u;
-const DEAD: f32 = -1e30;
-const BALANCE_EVERY: u32 = 16u;
+
+// Up to 16 numbers, of rows or of columns.
+alias Vector = mat4x4<f32>;
 
 struct Params {
   problems: u32,
@@ -44,548 +45,210 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> db: array<f32>;
 @group(0) @binding(7) var<uniform> params: Params;
 
-// Indexed by variables, so not in registers: A, at first and at last other matrices; alpha and beta, or p and q.
-var<private> entries: array<f32, N * M>;
-var<private> row_values: array<f32, N>;
-var<private> column_values: array<f32, M>;
 // Blocks as in sinkhorn_thread.wgsl, of A and of dK / A: what the plan hands to it goes in first, because the sum shrinks to
 // the little that is left in the end, and so do its rounding errors.
 var<private> blocks: array<mat4x4<f32>, 16>;
 var<private> changes: array<mat4x4<f32>, 16>;
+var<private> row_mass: Vector;
+var<private> column_mass: Vector;
+// r and c.
+var<private> row_offset: Vector;
+var<private> column_offset: Vector;
+// Sums over iterations: dlog a and dlog b.
+var<private> row_slope: Vector;
+var<private> column_slope: Vector;
+// q that the plan hands over.
+var<private> column_flows: Vector;
 var<private> problem: u32;
 var<private> record_at: u32;
 
-fn kept(row: u32) -> f32 {
-  return record[record_at + row * PROBLEMS];
-}
-
-fn grid(x: f32) -> f32 {
-  return round(x * 1024.0) * 0.0009765625;
-}
-
-fn block_of(i: u32, j: u32) -> mat4x4<f32> {
-  return mat4x4<f32>(four_entries(i, j), four_entries(i, j + 1u), four_entries(i, j + 2u), four_entries(i, j + 3u));
-}
-
-fn four_entries(i: u32, j: u32) -> vec4<f32> {
-  var x = vec4<f32>();
-  if (j < M) {
-    if (i < N) { x.x = entries[i * M + j]; }
-    if (i + 1u < N) { x.y = entries[i * M + M + j]; }
-    if (i + 2u < N) { x.z = entries[i * M + 2u * M + j]; }
-    if (i + 3u < N) { x.w = entries[i * M + 3u * M + j]; }
-  }
-  return x;
-}
-
-fn load_blocks() {
-  blocks[0] = block_of(0u, 0u);
-  if (COLUMN_BLOCKS > 1u) { blocks[1] = block_of(0u, 4u); }
-  if (COLUMN_BLOCKS > 2u) { blocks[2] = block_of(0u, 8u); }
-  if (COLUMN_BLOCKS > 3u) { blocks[3] = block_of(0u, 12u); }
-  if (ROW_BLOCKS > 1u) { blocks[4] = block_of(4u, 0u); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 1u) { blocks[5] = block_of(4u, 4u); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 2u) { blocks[6] = block_of(4u, 8u); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 3u) { blocks[7] = block_of(4u, 12u); }
-  if (ROW_BLOCKS > 2u) { blocks[8] = block_of(8u, 0u); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 1u) { blocks[9] = block_of(8u, 4u); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 2u) { blocks[10] = block_of(8u, 8u); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 3u) { blocks[11] = block_of(8u, 12u); }
-  if (ROW_BLOCKS > 3u) { blocks[12] = block_of(12u, 0u); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 1u) { blocks[13] = block_of(12u, 4u); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 2u) { blocks[14] = block_of(12u, 8u); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 3u) { blocks[15] = block_of(12u, 12u); }
-}
-
-fn load_changes() {
-  changes[0] = block_of(0u, 0u);
-  if (COLUMN_BLOCKS > 1u) { changes[1] = block_of(0u, 4u); }
-  if (COLUMN_BLOCKS > 2u) { changes[2] = block_of(0u, 8u); }
-  if (COLUMN_BLOCKS > 3u) { changes[3] = block_of(0u, 12u); }
-  if (ROW_BLOCKS > 1u) { changes[4] = block_of(4u, 0u); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 1u) { changes[5] = block_of(4u, 4u); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 2u) { changes[6] = block_of(4u, 8u); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 3u) { changes[7] = block_of(4u, 12u); }
-  if (ROW_BLOCKS > 2u) { changes[8] = block_of(8u, 0u); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 1u) { changes[9] = block_of(8u, 4u); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 2u) { changes[10] = block_of(8u, 8u); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 3u) { changes[11] = block_of(8u, 12u); }
-  if (ROW_BLOCKS > 3u) { changes[12] = block_of(12u, 0u); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 1u) { changes[13] = block_of(12u, 4u); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 2u) { changes[14] = block_of(12u, 8u); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 3u) { changes[15] = block_of(12u, 12u); }
-}
-
-fn row_block(b0: mat4x4<f32>, b1: mat4x4<f32>, b2: mat4x4<f32>, b3: mat4x4<f32>, x: mat4x4<f32>) -> vec4<f32> {
-  var y = b0 * x[0];
-  if (COLUMN_BLOCKS > 1u) { y += b1 * x[1]; }
-  if (COLUMN_BLOCKS > 2u) { y += b2 * x[2]; }
-  if (COLUMN_BLOCKS > 3u) { y += b3 * x[3]; }
-  return y;
-}
-
-// A x
-fn row_sums(x: mat4x4<f32>) -> mat4x4<f32> {
-  var y = mat4x4<f32>();
-  y[0] = row_block(blocks[0], blocks[1], blocks[2], blocks[3], x);
-  if (ROW_BLOCKS > 1u) { y[1] = row_block(blocks[4], blocks[5], blocks[6], blocks[7], x); }
-  if (ROW_BLOCKS > 2u) { y[2] = row_block(blocks[8], blocks[9], blocks[10], blocks[11], x); }
-  if (ROW_BLOCKS > 3u) { y[3] = row_block(blocks[12], blocks[13], blocks[14], blocks[15], x); }
-  return y;
-}
-
-fn column_block(b0: mat4x4<f32>, b1: mat4x4<f32>, b2: mat4x4<f32>, b3: mat4x4<f32>, x: mat4x4<f32>) -> vec4<f32> {
-  var y = x[0] * b0;
-  if (ROW_BLOCKS > 1u) { y += x[1] * b1; }
-  if (ROW_BLOCKS > 2u) { y += x[2] * b2; }
-  if (ROW_BLOCKS > 3u) { y += x[3] * b3; }
-  return y;
-}
-
-// A^T x
-fn column_sums(x: mat4x4<f32>) -> mat4x4<f32> {
-  var y = mat4x4<f32>();
-  y[0] = column_block(blocks[0], blocks[4], blocks[8], blocks[12], x);
-  if (COLUMN_BLOCKS > 1u) { y[1] = column_block(blocks[1], blocks[5], blocks[9], blocks[13], x); }
-  if (COLUMN_BLOCKS > 2u) { y[2] = column_block(blocks[2], blocks[6], blocks[10], blocks[14], x); }
-  if (COLUMN_BLOCKS > 3u) { y[3] = column_block(blocks[3], blocks[7], blocks[11], blocks[15], x); }
-  return y;
-}
-
-fn row_masses(i: u32) -> vec4<f32> {
-  let rows = vec4<u32>(i, i + 1u, i + 2u, i + 3u);
-  let at = vec4<u32>(problem * N) + min(rows, vec4<u32>(N - 1u));
-  return select(vec4<f32>(), max(vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]), vec4<f32>()), rows < vec4<u32>(N));
-}
-
-fn column_masses(j: u32) -> vec4<f32> {
-  let columns = vec4<u32>(j, j + 1u, j + 2u, j + 3u);
-  let at = vec4<u32>(problem * M) + min(columns, vec4<u32>(M - 1u));
-  return select(vec4<f32>(), max(vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]), vec4<f32>()), columns < vec4<u32>(M));
-}
-
-// What the mass is divided by: the sum, or with relaxed marginals what comes to the same as their power.
-fn divisor(mass: vec4<f32>, sum: vec4<f32>, offset: vec4<f32>) -> vec4<f32> {
-  // Nothing becomes infinite before the range is looked at.
-  let clipped = max(sum, vec4<f32>(1e-36));
-  if (!RELAXED) {
-    return clipped;
-  }
-  let alive = mass > vec4<f32>();
-  let hard = log(select(vec4<f32>(1.0), mass, alive)) - log(clipped) - offset;
-  return clipped * exp(params.relaxation * select(vec4<f32>(), hard, alive));
-}
-
-// What came to be 0 belongs to an empty row.
-fn filled(sum: vec4<f32>) -> vec4<f32> {
-  return select(sum, vec4<f32>(1.0), sum == vec4<f32>());
-}
-
-fn divisors(mass: mat4x4<f32>, sums: mat4x4<f32>, offset: mat4x4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(
-    divisor(mass[0], sums[0], offset[0]),
-    divisor(mass[1], sums[1], offset[1]),
-    divisor(mass[2], sums[2], offset[2]),
-    divisor(mass[3], sums[3], offset[3]),
-  );
-}
-
-fn divide(x: mat4x4<f32>, y: mat4x4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(x[0] / y[0], x[1] / y[1], x[2] / y[2], x[3] / y[3]);
-}
-
-fn set_rows(i: u32, x: vec4<f32>) {
-  if (i < N) { row_values[i] = x.x; }
-  if (i + 1u < N) { row_values[i + 1u] = x.y; }
-  if (i + 2u < N) { row_values[i + 2u] = x.z; }
-  if (i + 3u < N) { row_values[i + 3u] = x.w; }
-}
-
-fn set_columns(j: u32, x: vec4<f32>) {
-  if (j < M) { column_values[j] = x.x; }
-  if (j + 1u < M) { column_values[j + 1u] = x.y; }
-  if (j + 2u < M) { column_values[j + 2u] = x.z; }
-  if (j + 3u < M) { column_values[j + 3u] = x.w; }
-}
-
-// Four of the row values from i on, or of the column values; 0 past the end.
-fn four_rows(i: u32) -> vec4<f32> {
-  var x = vec4<f32>();
-  if (i < N) { x.x = row_values[i]; }
-  if (i + 1u < N) { x.y = row_values[i + 1u]; }
-  if (i + 2u < N) { x.z = row_values[i + 2u]; }
-  if (i + 3u < N) { x.w = row_values[i + 3u]; }
-  return x;
-}
-
-fn four_columns(j: u32) -> vec4<f32> {
-  var x = vec4<f32>();
-  if (j < M) { x.x = column_values[j]; }
-  if (j + 1u < M) { x.y = column_values[j + 1u]; }
-  if (j + 2u < M) { x.z = column_values[j + 2u]; }
-  if (j + 3u < M) { x.w = column_values[j + 3u]; }
-  return x;
+fn four(first: u32) -> vec4<u32> {
+  return vec4<u32>(first, first + 1u, first + 2u, first + 3u);
 }
 
 fn total(x: vec4<f32>) -> f32 {
   return (x.x + x.y) + (x.z + x.w);
 }
 
-// Up to four numbers of the record that end at row `end`; 1 past it.
-fn kept_four(row: u32, end: u32) -> vec4<f32> {
-  var x = vec4<f32>(1.0);
-  if (row < end) { x.x = kept(row); }
-  if (row + 1u < end) { x.y = kept(row + 1u); }
-  if (row + 2u < end) { x.z = kept(row + 2u); }
-  if (row + 3u < end) { x.w = kept(row + 3u); }
-  return x;
+// Four numbers of the record, of rows or columns i .. of `count`; 1 past the end.
+fn kept(row: u32, i: u32, count: u32) -> vec4<f32> {
+  let at = record_at + (row + min(four(i), vec4<u32>(count - 1u))) * PROBLEMS;
+  return select(vec4<f32>(1.0), vec4<f32>(record[at.x], record[at.y], record[at.z], record[at.w]), four(i) < vec4<u32>(count));
 }
 
-// `count` numbers of the record as a vector of 16.
-fn kept_vector(row: u32, count: u32) -> mat4x4<f32> {
-  let end = row + count;
-  var x = mat4x4<f32>();
-  x[0] = kept_four(row, end);
-  if (count > 4u) { x[1] = kept_four(row + 4u, end); }
-  if (count > 8u) { x[2] = kept_four(row + 8u, end); }
-  if (count > 12u) { x[3] = kept_four(row + 12u, end); }
-  return x;
-}
-
-fn times(x: mat4x4<f32>, y: mat4x4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(x[0] * y[0], x[1] * y[1], x[2] * y[2], x[3] * y[3]);
-}
-
-fn changed(part: mat4x4<f32>, alpha: vec4<f32>, g: vec4<f32>, f: vec4<f32>, beta: vec4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(
-    part[0] + (alpha * g.x + f * beta.x),
-    part[1] + (alpha * g.y + f * beta.y),
-    part[2] + (alpha * g.z + f * beta.z),
-    part[3] + (alpha * g.w + f * beta.w),
-  );
-}
-
-fn add_changes(alpha: mat4x4<f32>, g: mat4x4<f32>, f: mat4x4<f32>, beta: mat4x4<f32>) {
-  changes[0] = changed(changes[0], alpha[0], g[0], f[0], beta[0]);
-  if (COLUMN_BLOCKS > 1u) { changes[1] = changed(changes[1], alpha[0], g[1], f[0], beta[1]); }
-  if (COLUMN_BLOCKS > 2u) { changes[2] = changed(changes[2], alpha[0], g[2], f[0], beta[2]); }
-  if (COLUMN_BLOCKS > 3u) { changes[3] = changed(changes[3], alpha[0], g[3], f[0], beta[3]); }
-  if (ROW_BLOCKS > 1u) { changes[4] = changed(changes[4], alpha[1], g[0], f[1], beta[0]); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 1u) { changes[5] = changed(changes[5], alpha[1], g[1], f[1], beta[1]); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 2u) { changes[6] = changed(changes[6], alpha[1], g[2], f[1], beta[2]); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 3u) { changes[7] = changed(changes[7], alpha[1], g[3], f[1], beta[3]); }
-  if (ROW_BLOCKS > 2u) { changes[8] = changed(changes[8], alpha[2], g[0], f[2], beta[0]); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 1u) { changes[9] = changed(changes[9], alpha[2], g[1], f[2], beta[1]); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 2u) { changes[10] = changed(changes[10], alpha[2], g[2], f[2], beta[2]); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 3u) { changes[11] = changed(changes[11], alpha[2], g[3], f[2], beta[3]); }
-  if (ROW_BLOCKS > 3u) { changes[12] = changed(changes[12], alpha[3], g[0], f[3], beta[0]); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 1u) { changes[13] = changed(changes[13], alpha[3], g[1], f[3], beta[1]); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 2u) { changes[14] = changed(changes[14], alpha[3], g[2], f[3], beta[2]); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 3u) { changes[15] = changed(changes[15], alpha[3], g[3], f[3], beta[3]); }
-}
-
-fn set_entries(i: u32, j: u32, x: vec4<f32>) {
-  if (j < M) {
-    if (i < N) { entries[i * M + j] = x.x; }
-    if (i + 1u < N) { entries[i * M + M + j] = x.y; }
-    if (i + 2u < N) { entries[i * M + 2u * M + j] = x.z; }
-    if (i + 3u < N) { entries[i * M + 3u * M + j] = x.w; }
-  }
-}
-
-fn weigh(i: u32, j: u32, matrix: mat4x4<f32>, sums: mat4x4<f32>) {
-  set_entries(i, j, matrix[0] * sums[0]);
-  set_entries(i, j + 1u, matrix[1] * sums[1]);
-  set_entries(i, j + 2u, matrix[2] * sums[2]);
-  set_entries(i, j + 3u, matrix[3] * sums[3]);
-}
-
-// Entries become A times the changes.
-fn weigh_entries() {
-  weigh(0u, 0u, blocks[0], changes[0]);
-  if (COLUMN_BLOCKS > 1u) { weigh(0u, 4u, blocks[1], changes[1]); }
-  if (COLUMN_BLOCKS > 2u) { weigh(0u, 8u, blocks[2], changes[2]); }
-  if (COLUMN_BLOCKS > 3u) { weigh(0u, 12u, blocks[3], changes[3]); }
-  if (ROW_BLOCKS > 1u) { weigh(4u, 0u, blocks[4], changes[4]); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 1u) { weigh(4u, 4u, blocks[5], changes[5]); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 2u) { weigh(4u, 8u, blocks[6], changes[6]); }
-  if (ROW_BLOCKS > 1u && COLUMN_BLOCKS > 3u) { weigh(4u, 12u, blocks[7], changes[7]); }
-  if (ROW_BLOCKS > 2u) { weigh(8u, 0u, blocks[8], changes[8]); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 1u) { weigh(8u, 4u, blocks[9], changes[9]); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 2u) { weigh(8u, 8u, blocks[10], changes[10]); }
-  if (ROW_BLOCKS > 2u && COLUMN_BLOCKS > 3u) { weigh(8u, 12u, blocks[11], changes[11]); }
-  if (ROW_BLOCKS > 3u) { weigh(12u, 0u, blocks[12], changes[12]); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 1u) { weigh(12u, 4u, blocks[13], changes[13]); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 2u) { weigh(12u, 8u, blocks[14], changes[14]); }
-  if (ROW_BLOCKS > 3u && COLUMN_BLOCKS > 3u) { weigh(12u, 12u, blocks[15], changes[15]); }
-}
-
-fn set_all_rows(x: mat4x4<f32>) {
-  set_rows(0u, x[0]);
-  set_rows(4u, x[1]);
-  set_rows(8u, x[2]);
-  set_rows(12u, x[3]);
-}
-
-fn set_all_columns(x: mat4x4<f32>) {
-  set_columns(0u, x[0]);
-  set_columns(4u, x[1]);
-  set_columns(8u, x[2]);
-  set_columns(12u, x[3]);
-}
-
-// From alpha, A (in `entries`) and beta: dK of the plan goes to dcost, its sums over rows and columns take the place of alpha
-// and beta, and dK / A that of A.
-fn start_from_plan() {
-  let matrix_at = problem * N * M;
-  for (var i = 0u; i < N; i++) {
-    var sum = 0.0;
-    for (var j = 0u; j < M; j++) {
-      let at = i * M + j;
-      let slope = dplan[matrix_at + at];
-      let change = ((row_values[i] * entries[at]) * column_values[j]) * slope;
-      dcost[matrix_at + at] = change;
-      entries[at] = (row_values[i] * slope) * column_values[j];
-      sum += change;
-    }
-    row_values[i] = sum;
-  }
-  for (var j = 0u; j < M; j++) {
-    var sum = 0.0;
-    for (var i = 0u; i < N; i++) {
-      sum += dcost[matrix_at + i * M + j];
-    }
-    column_values[j] = sum;
-  }
-}
-
-fn walk_scaled(done: u32) {
-  let kept_at = 1u + (params.iterations + 1u) * M;
-  for (var at = 0u; at < N * M; at++) {
-    entries[at] = kept(kept_at + at);
-  }
-  load_blocks();
-  var r = mat4x4<f32>();
-  var c = mat4x4<f32>();
+// The mass over its divisor; see scaling in sinkhorn_thread.wgsl.
+fn scaling(mass: vec4<f32>, sum: vec4<f32>, offset: vec4<f32>) -> vec4<f32> {
+  var divisor = sum;
   if (RELAXED) {
-    r = kept_vector(kept_at + N * M, N);
-    c = kept_vector(kept_at + N * M + N, M);
+    let hard = log(max(mass, vec4<f32>(1e-37))) - log(sum) - offset;
+    divisor *= exp(params.relaxation * select(vec4<f32>(), hard, mass > vec4<f32>()));
   }
-  let first = kept_vector(1u, M);
-  let masses_a = mat4x4<f32>(row_masses(0u), row_masses(4u), row_masses(8u), row_masses(12u));
-  // Nothing flows to an empty column; its first beta is 0.
-  let zero = vec4<f32>();
-  let masses_b = mat4x4<f32>(
-    select(zero, column_masses(0u), first[0] > zero),
-    select(zero, column_masses(4u), first[1] > zero),
-    select(zero, column_masses(8u), first[2] > zero),
-    select(zero, column_masses(12u), first[3] > zero),
+  return mass * (1.0 / divisor);
+}
+
+// Column j of a block's rows 4 I ..: A from the record, which begins with row `first`, and dplan.
+fn four_entries(I: u32, j: u32) -> vec4<f32> {
+  let rows = four(4u * I);
+  let at = record_at + (1u + (params.iterations + 1u) * M + min(rows, vec4<u32>(N - 1u)) * M + min(j, M - 1u)) * PROBLEMS;
+  return select(vec4<f32>(), vec4<f32>(record[at.x], record[at.y], record[at.z], record[at.w]), rows < vec4<u32>(select(0u, N, j < M)));
+}
+
+fn four_slopes(I: u32, j: u32) -> vec4<f32> {
+  let at = problem * N * M + min(four(4u * I), vec4<u32>(N - 1u)) * M + min(j, M - 1u);
+  return vec4<f32>(dplan[at.x], dplan[at.y], dplan[at.z], dplan[at.w]);
+}
+
+fn load_block(I: u32, J: u32) {
+  let j = 4u * J;
+  blocks[4u * I + J] = mat4x4<f32>(four_entries(I, j), four_entries(I, j + 1u), four_entries(I, j + 2u), four_entries(I, j + 3u));
+}
+
+fn load_rows(I: u32) {
+  load_block(I, 0u);
+  if (COLUMN_BLOCKS > 1u) { load_block(I, 1u); }
+  if (COLUMN_BLOCKS > 2u) { load_block(I, 2u); }
+  if (COLUMN_BLOCKS > 3u) { load_block(I, 3u); }
+  let rows = four(4u * I);
+  let at = min(rows, vec4<u32>(N - 1u)) + problem * N;
+  row_mass[I] = select(vec4<f32>(), max(vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]), vec4<f32>()), rows < vec4<u32>(N));
+  if (RELAXED) { row_offset[I] = kept(1u + (params.iterations + 1u) * M + N * M, 4u * I, N); }
+}
+
+// Nothing flows to an empty column; its first beta is 0.
+fn load_columns(J: u32) {
+  let columns = four(4u * J);
+  let at = min(columns, vec4<u32>(M - 1u)) + problem * M;
+  let alive = (columns < vec4<u32>(M)) & (kept(1u, 4u * J, M) > vec4<f32>());
+  column_mass[J] = select(vec4<f32>(), max(vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]), vec4<f32>()), alive);
+  if (RELAXED) { column_offset[J] = kept(1u + (params.iterations + 1u) * M + N * M + N, 4u * J, M); }
+}
+
+// S of iteration t of the columns 4 J .., or beta at first for t = 0.
+fn kept_columns(J: u32, t: u32) -> vec4<f32> {
+  return kept(1u + t * M, 4u * J, M);
+}
+
+// beta of iteration t.
+fn column_scalings(t: u32) -> Vector {
+  var y = Vector();
+  y[0] = column_scaling(0u, t);
+  if (COLUMN_BLOCKS > 1u) { y[1] = column_scaling(1u, t); }
+  if (COLUMN_BLOCKS > 2u) { y[2] = column_scaling(2u, t); }
+  if (COLUMN_BLOCKS > 3u) { y[3] = column_scaling(3u, t); }
+  return y;
+}
+
+fn column_scaling(J: u32, t: u32) -> vec4<f32> {
+  let sums = kept_columns(J, t);
+  return select(scaling(column_mass[J], sums, column_offset[J]), sums, t == 0u);
+}
+
+// A x of the rows 4 I ..
+fn row_sums(I: u32, x: Vector) -> vec4<f32> {
+  var y = blocks[4u * I] * x[0];
+  if (COLUMN_BLOCKS > 1u) { y += blocks[4u * I + 1u] * x[1]; }
+  if (COLUMN_BLOCKS > 2u) { y += blocks[4u * I + 2u] * x[2]; }
+  if (COLUMN_BLOCKS > 3u) { y += blocks[4u * I + 3u] * x[3]; }
+  return y;
+}
+
+// A^T x of the columns 4 J ..
+fn column_sums(J: u32, x: Vector) -> vec4<f32> {
+  var y = x[0] * blocks[J];
+  if (ROW_BLOCKS > 1u) { y += x[1] * blocks[J + 4u]; }
+  if (ROW_BLOCKS > 2u) { y += x[2] * blocks[J + 8u]; }
+  if (ROW_BLOCKS > 3u) { y += x[3] * blocks[J + 12u]; }
+  return y;
+}
+
+// What comes to be 0 belongs to an empty row.
+fn filled(sum: vec4<f32>) -> vec4<f32> {
+  return select(sum, vec4<f32>(1.0), sum == vec4<f32>());
+}
+
+// What the plan hands to a block, by columns: dK / A; to p (returned), and to q.
+fn start_block(I: u32, J: u32, alpha: vec4<f32>, beta: vec4<f32>) -> vec4<f32> {
+  let j = 4u * J;
+  let change = mat4x4<f32>(
+    alpha * four_slopes(I, j) * beta.x,
+    alpha * four_slopes(I, j + 1u) * beta.y,
+    alpha * four_slopes(I, j + 2u) * beta.z,
+    alpha * four_slopes(I, j + 3u) * beta.w,
   );
-  var all = total(masses_b[0]);
-  if (COLUMN_BLOCKS > 1u) { all += total(masses_b[1]); }
-  if (COLUMN_BLOCKS > 2u) { all += total(masses_b[2]); }
-  if (COLUMN_BLOCKS > 3u) { all += total(masses_b[3]); }
-
-  var sums = kept_vector(1u + done * M, M);
-  var beta = divide(masses_b, divisors(masses_b, sums, c));
-  var q = mat4x4<f32>();
-  var slopes_a = mat4x4<f32>();
-  var slopes_b = mat4x4<f32>();
-  for (var t = done; t > 0u; t--) {
-    var previous_sums = first;
-    var previous = first;
-    if (t > 1u) {
-      previous_sums = kept_vector(1u + (t - 1u) * M, M);
-      previous = divide(masses_b, divisors(masses_b, previous_sums, c));
-    }
-    let raw = row_sums(previous);
-    let s = mat4x4<f32>(filled(raw[0]), filled(raw[1]), filled(raw[2]), filled(raw[3]));
-    let alpha = divide(masses_a, divisors(masses_a, s, r));
-    // Only the last iteration's u is used by the plan.
-    var p = mat4x4<f32>();
-    if (t == done) {
-      set_all_rows(alpha);
-      set_all_columns(beta);
-      start_from_plan();
-      load_changes();
-      p = mat4x4<f32>(four_rows(0u), four_rows(4u), four_rows(8u), four_rows(12u));
-      q = mat4x4<f32>(four_columns(0u), four_columns(4u), four_columns(8u), four_columns(12u));
-    } else if (!RELAXED && (done - t) % BALANCE_EVERY == 0u) {
-      var remainder = total(q[0]);
-      if (COLUMN_BLOCKS > 1u) { remainder += total(q[1]); }
-      if (COLUMN_BLOCKS > 2u) { remainder += total(q[2]); }
-      if (COLUMN_BLOCKS > 3u) { remainder += total(q[3]); }
-      q -= masses_b * (remainder / max(all, 1e-37));
-    }
-    let column_flows = q * params.lambda;
-    slopes_b += column_flows;
-    let g = divide(column_flows * -1.0, sums);
-    p += times(alpha, row_sums(g));
-    let row_flows = p * params.lambda;
-    slopes_a += row_flows;
-    let f = divide(row_flows * -1.0, s);
-    q = times(previous, column_sums(f));
-    add_changes(alpha, g, f, previous);
-    sums = previous_sums;
-    beta = previous;
-  }
-
-  weigh_entries();
-  for (var at = 0u; at < N * M; at++) {
-    dcost[problem * N * M + at] = -params.inverse_epsilon * entries[at];
-  }
-  set_all_rows(slopes_a);
-  set_all_columns(slopes_b);
+  changes[4u * I + J] = change;
+  let tile = blocks[4u * I + J];
+  let flow = mat4x4<f32>(tile[0] * change[0], tile[1] * change[1], tile[2] * change[2], tile[3] * change[3]);
+  column_flows[J] += vec4<f32>(total(flow[0]), total(flow[1]), total(flow[2]), total(flow[3]));
+  return (flow[0] + flow[1]) + (flow[2] + flow[3]);
 }
 
-// From here on the log domain, for problems that left the range of the scalings.
-var<private> u: array<vec2<f32>, N>;
-var<private> v: array<vec2<f32>, M>;
-var<private> row_states: array<vec2<f32>, N>;
-var<private> column_states: array<vec2<f32>, M>;
-var<private> logits: array<vec2<f32>, N * M>;
-
-fn potential(mass: f32, state: vec2<f32>) -> vec2<f32> {
-  // Below DEAD / 2 there is no entry that mass could go to.
-  if (mass <= 0.0 || state.x < DEAD * 0.5) {
-    return vec2<f32>(DEAD, 0.0);
-  }
-  // The maximum is a multiple of 1/1024 already, and what comes besides is small.
-  let hard = log(mass) - log(state.y);
-  let small = hard - (hard - state.x) * params.relaxation;
-  let rounded = grid(small);
-  return vec2<f32>(rounded - state.x, small - rounded);
+fn start_rows(I: u32, alpha: vec4<f32>, beta: Vector) -> vec4<f32> {
+  var p = start_block(I, 0u, alpha, beta[0]);
+  if (COLUMN_BLOCKS > 1u) { p += start_block(I, 1u, alpha, beta[1]); }
+  if (COLUMN_BLOCKS > 2u) { p += start_block(I, 2u, alpha, beta[2]); }
+  if (COLUMN_BLOCKS > 3u) { p += start_block(I, 3u, alpha, beta[3]); }
+  return p;
 }
 
-// (maximum, sum of exponentials relative to it) of v_j + K_ij over a row.
-fn row_state(i: u32) -> vec2<f32> {
-  var highest = DEAD;
-  for (var j = 0u; j < M; j++) {
-    highest = max(highest, v[j].x + logits[i * M + j].x);
-  }
-  var sum = 0.0;
-  for (var j = 0u; j < M; j++) {
-    let x = v[j] + logits[i * M + j];
-    sum += exp((x.x - highest) + x.y);
-  }
-  return vec2<f32>(highest, sum);
+fn change_block(at: u32, alpha: vec4<f32>, g: vec4<f32>, f: vec4<f32>, beta: vec4<f32>) {
+  let x = changes[at];
+  changes[at] = mat4x4<f32>(
+    x[0] + (alpha * g.x + f * beta.x),
+    x[1] + (alpha * g.y + f * beta.y),
+    x[2] + (alpha * g.z + f * beta.z),
+    x[3] + (alpha * g.w + f * beta.w),
+  );
 }
 
-fn column_state(j: u32) -> vec2<f32> {
-  var highest = DEAD;
-  for (var i = 0u; i < N; i++) {
-    highest = max(highest, u[i].x + logits[i * M + j].x);
-  }
-  var sum = 0.0;
-  for (var i = 0u; i < N; i++) {
-    let x = u[i] + logits[i * M + j];
-    sum += exp((x.x - highest) + x.y);
-  }
-  return vec2<f32>(highest, sum);
+fn change_rows(I: u32, alpha: vec4<f32>, g: Vector, f: vec4<f32>, beta: Vector) {
+  change_block(4u * I, alpha, g[0], f, beta[0]);
+  if (COLUMN_BLOCKS > 1u) { change_block(4u * I + 1u, alpha, g[1], f, beta[1]); }
+  if (COLUMN_BLOCKS > 2u) { change_block(4u * I + 2u, alpha, g[2], f, beta[2]); }
+  if (COLUMN_BLOCKS > 3u) { change_block(4u * I + 3u, alpha, g[3], f, beta[3]); }
 }
 
-// States and u of iteration t, and v of the one before: the record has every second v.
-fn restore(t: u32) {
-  let known = (t - 1u) - (t - 1u) % 2u;
-  for (var j = 0u; j < M; j++) {
-    v[j] = vec2<f32>();
-    if (known > 0u) {
-      v[j] = vec2<f32>(kept(1u + (known - 1u) * M + j), kept(1u + known * M + j));
-    }
-  }
-  for (var step = known + 1u; step <= t; step++) {
-    for (var i = 0u; i < N; i++) {
-      row_states[i] = row_state(i);
-      u[i] = potential(a[problem * N + i], row_states[i]);
-    }
-    for (var j = 0u; j < M; j++) {
-      column_states[j] = column_state(j);
-    }
-    for (var j = 0u; j < M && step < t; j++) {
-      v[j] = potential(b[problem * M + j], column_states[j]);
-    }
+// lambda q of the columns 4 J .. goes to their masses; gives g.
+fn column_flow(J: u32, t: u32, q: vec4<f32>) -> vec4<f32> {
+  let flow = q * params.lambda;
+  column_slope[J] += flow;
+  return -flow / kept_columns(J, t);
+}
+
+// A step of the rows 4 I .. back: p from what the plan handed to it and from g, then f; both steps' changes of K. Gives f.
+fn walk_rows(I: u32, start: vec4<f32>, g: Vector, beta: Vector) -> vec4<f32> {
+  let s = filled(row_sums(I, beta));
+  let alpha = scaling(row_mass[I], s, row_offset[I]);
+  let flow = (start + alpha * row_sums(I, g)) * params.lambda;
+  row_slope[I] += flow;
+  let f = -flow / s;
+  change_rows(I, alpha, g, f, beta);
+  return f;
+}
+
+fn store_columns(i: u32, j: u32, x: vec4<f32>) {
+  let at = problem * N * M + i * M + j;
+  if (j < M) {
+    dcost[at] = x.x;
+    if (i + 1u < N) { dcost[at + M] = x.y; }
+    if (i + 2u < N) { dcost[at + 2u * M] = x.z; }
+    if (i + 3u < N) { dcost[at + 3u * M] = x.w; }
   }
 }
 
-// p and q are kept in row_values and column_values, sums of dlog a and dlog b in da and db.
-fn walk_log(done: u32) {
-  let matrix_at = problem * N * M;
-  let kept_at = 1u + (params.iterations + 1u) * M;
-  for (var at = 0u; at < N * M; at++) {
-    logits[at] = vec2<f32>(kept(kept_at + at), kept(kept_at + N * M + at));
-  }
-  for (var i = 0u; i < N; i++) {
-    row_values[i] = 1.0;
-    da[problem * N + i] = 0.0;
-  }
-  var all = 0.0;
-  for (var j = 0u; j < M; j++) {
-    column_values[j] = 1.0;
-    db[problem * M + j] = 0.0;
-    all += max(b[problem * M + j], 0.0);
-  }
-  for (var t = done; t > 0u; t--) {
-    restore(t);
-    if (t == done) {
-      for (var j = 0u; j < M; j++) {
-        let last = potential(b[problem * M + j], column_states[j]);
-        for (var i = 0u; i < N; i++) {
-          let x = u[i] + last + logits[i * M + j];
-          entries[i * M + j] = exp(x.x + x.y);
-        }
-      }
-      start_from_plan();
-    }
-    var remainder = 0.0;
-    if (!RELAXED && t < done && (done - t) % BALANCE_EVERY == 0u) {
-      for (var j = 0u; j < M; j++) {
-        remainder += column_values[j];
-      }
-      remainder /= max(all, 1e-37);
-    }
-    for (var j = 0u; j < M; j++) {
-      let mass = b[problem * M + j];
-      let state = column_states[j];
-      let alive = mass > 0.0 && state.x > DEAD * 0.5;
-      let flow = select(0.0, params.lambda * (column_values[j] - remainder * mass), alive);
-      db[problem * M + j] += flow;
-      // Nothing comes near the offset of a dead column.
-      column_states[j] = vec2<f32>(select(-DEAD, state.x, alive), -flow / select(1.0, state.y, alive));
-    }
-    for (var i = 0u; i < N; i++) {
-      var sum = select(0.0, row_values[i], t == done);
-      for (var j = 0u; j < M; j++) {
-        let x = u[i] + logits[i * M + j];
-        let change = exp((x.x - column_states[j].x) + x.y) * column_states[j].y;
-        sum += change;
-        dcost[matrix_at + i * M + j] += change;
-      }
-      let state = row_states[i];
-      let alive = u[i].x > DEAD * 0.5;
-      let flow = select(0.0, params.lambda * sum, alive);
-      da[problem * N + i] += flow;
-      row_states[i] = vec2<f32>(select(-DEAD, state.x, alive), -flow / select(1.0, state.y, alive));
-    }
-    for (var j = 0u; j < M; j++) {
-      var sum = 0.0;
-      for (var i = 0u; i < N; i++) {
-        let x = v[j] + logits[i * M + j];
-        let change = exp((x.x - row_states[i].x) + x.y) * row_states[i].y;
-        sum += change;
-        dcost[matrix_at + i * M + j] += change;
-      }
-      column_values[j] = sum;
-    }
-  }
-  for (var i = 0u; i < N; i++) {
-    row_values[i] = da[problem * N + i];
-  }
-  for (var j = 0u; j < M; j++) {
-    column_values[j] = db[problem * M + j];
-  }
-  for (var at = 0u; at < N * M; at++) {
-    dcost[matrix_at + at] *= -params.inverse_epsilon;
-  }
+fn store_block(I: u32, J: u32) {
+  let tile = blocks[4u * I + J] * -params.inverse_epsilon;
+  let change = changes[4u * I + J];
+  store_columns(4u * I, 4u * J, tile[0] * change[0]);
+  store_columns(4u * I, 4u * J + 1u, tile[1] * change[1]);
+  store_columns(4u * I, 4u * J + 2u, tile[2] * change[2]);
+  store_columns(4u * I, 4u * J + 3u, tile[3] * change[3]);
+}
+
+fn store_rows(I: u32) {
+  store_block(I, 0u);
+  if (COLUMN_BLOCKS > 1u) { store_block(I, 1u); }
+  if (COLUMN_BLOCKS > 2u) { store_block(I, 2u); }
+  if (COLUMN_BLOCKS > 3u) { store_block(I, 3u); }
 }
 
 @compute @workgroup_size(PROBLEMS)
@@ -600,18 +263,63 @@ fn main(
     return;
   }
   record_at = group * PROBLEMS * (1u + (params.iterations + 1u) * M + 2u * N * M + N + M) + lane;
-  let done = kept(0u);
-  if (done > 0.0) {
-    walk_scaled(u32(done));
-  } else {
-    walk_log(u32(-done));
+  let counted = record[record_at];
+  if (counted < 0.0) {
+    return;
   }
+  let done = u32(counted);
+  load_rows(0u);
+  if (ROW_BLOCKS > 1u) { load_rows(1u); }
+  if (ROW_BLOCKS > 2u) { load_rows(2u); }
+  if (ROW_BLOCKS > 3u) { load_rows(3u); }
+  load_columns(0u);
+  if (COLUMN_BLOCKS > 1u) { load_columns(1u); }
+  if (COLUMN_BLOCKS > 2u) { load_columns(2u); }
+  if (COLUMN_BLOCKS > 3u) { load_columns(3u); }
+  let mass = total(column_mass * vec4<f32>(1.0));
+
+  // Only the last iteration's u is used by the plan: p is 0 in all others.
+  let last = column_scalings(done);
+  let before = column_scalings(done - 1u);
+  var p = Vector();
+  p[0] = start_rows(0u, scaling(row_mass[0], filled(row_sums(0u, before)), row_offset[0]), last);
+  if (ROW_BLOCKS > 1u) { p[1] = start_rows(1u, scaling(row_mass[1], filled(row_sums(1u, before)), row_offset[1]), last); }
+  if (ROW_BLOCKS > 2u) { p[2] = start_rows(2u, scaling(row_mass[2], filled(row_sums(2u, before)), row_offset[2]), last); }
+  if (ROW_BLOCKS > 3u) { p[3] = start_rows(3u, scaling(row_mass[3], filled(row_sums(3u, before)), row_offset[3]), last); }
+
+  var q = column_flows;
+  for (var t = done; t > 0u; t--) {
+    let beta = column_scalings(t - 1u);
+    var g = Vector();
+    g[0] = column_flow(0u, t, q[0]);
+    if (COLUMN_BLOCKS > 1u) { g[1] = column_flow(1u, t, q[1]); }
+    if (COLUMN_BLOCKS > 2u) { g[2] = column_flow(2u, t, q[2]); }
+    if (COLUMN_BLOCKS > 3u) { g[3] = column_flow(3u, t, q[3]); }
+    var f = Vector();
+    f[0] = walk_rows(0u, p[0], g, beta);
+    if (ROW_BLOCKS > 1u) { f[1] = walk_rows(1u, p[1], g, beta); }
+    if (ROW_BLOCKS > 2u) { f[2] = walk_rows(2u, p[2], g, beta); }
+    if (ROW_BLOCKS > 3u) { f[3] = walk_rows(3u, p[3], g, beta); }
+    p = Vector();
+    q[0] = beta[0] * column_sums(0u, f);
+    if (COLUMN_BLOCKS > 1u) { q[1] = beta[1] * column_sums(1u, f); }
+    if (COLUMN_BLOCKS > 2u) { q[2] = beta[2] * column_sums(2u, f); }
+    if (COLUMN_BLOCKS > 3u) { q[3] = beta[3] * column_sums(3u, f); }
+    if (!RELAXED) {
+      q -= column_mass * (total(q * vec4<f32>(1.0)) / max(mass, 1e-37));
+    }
+  }
+
+  store_rows(0u);
+  if (ROW_BLOCKS > 1u) { store_rows(1u); }
+  if (ROW_BLOCKS > 2u) { store_rows(2u); }
+  if (ROW_BLOCKS > 3u) { store_rows(3u); }
   for (var i = 0u; i < N; i++) {
-    let mass = a[problem * N + i];
-    da[problem * N + i] = select(0.0, row_values[i] / max(mass, 1e-37), mass > 0.0);
+    let share = a[problem * N + i];
+    da[problem * N + i] = select(0.0, row_slope[i / 4u][i % 4u] / max(share, 1e-37), share > 0.0);
   }
   for (var j = 0u; j < M; j++) {
-    let mass = b[problem * M + j];
-    db[problem * M + j] = select(0.0, column_values[j] / max(mass, 1e-37), mass > 0.0);
+    let share = b[problem * M + j];
+    db[problem * M + j] = select(0.0, column_slope[j / 4u][j % 4u] / max(share, 1e-37), share > 0.0);
   }
 }

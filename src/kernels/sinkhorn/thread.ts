@@ -8,14 +8,9 @@ export const MAX_THREAD_SIZE = 16;
 /** Problems of a workgroup. */
 const PROBLEMS = 32;
 
-function constantsOf({ n, m, relaxation }: TransportProblem) {
-  return { N: n, M: m, PROBLEMS, RELAXED: relaxation > 0 };
-}
-
 /** Plan, residual and iterations of every problem, in one launch; results as `solveInWorkgroups` gives them. */
 export function solveInThreads(engine: Engine, problem: TransportProblem): TransportSolution {
   const { batch, n, m, iterations, tolerance, relaxation, excess, inverseEpsilon, cost, prior, a, b, keep } = problem;
-  const workgroups = gridFor(batch, PROBLEMS);
   const solution = {
     plan: engine.empty([batch, n, m]),
     residual: engine.empty([batch]),
@@ -24,28 +19,37 @@ export function solveInThreads(engine: Engine, problem: TransportProblem): Trans
     history: historyFor(engine, problem, [Math.ceil(batch / PROBLEMS), 1 + (iterations + 1) * m + 2 * n * m + n + m, PROBLEMS]),
   };
   const { history: record, ...results } = solution;
-  engine.dispatch({
-    shader: 'sinkhorn/sinkhorn_thread',
-    constants: { ...constantsOf(problem), PRIOR: prior !== undefined, KEEP: keep },
+  const call = {
     tensors: { cost, prior: prior ?? cost, a, b, ...results, record },
     params: { problems: batch, iterations, check_every: CHECK_EVERY, tolerance, relaxation, excess, period: prior?.size ?? 1, ...splitInverse(inverseEpsilon) },
-    workgroups,
+    workgroups: gridFor(batch, PROBLEMS),
+  };
+  const constants = { N: n, M: m, PROBLEMS, PRIOR: prior !== undefined, KEEP: keep };
+  engine.dispatch({
+    ...call,
+    shader: 'sinkhorn/sinkhorn_thread',
+    constants: { ...constants, RELAXED: relaxation > 0 },
     flops: batch * n * m * iterations * 2 * 2,
     bytes: 4 * (cost.size + (prior?.size ?? 0) + a.size + b.size + solution.plan.size + (keep ? batch * ((iterations + 1) * m + n * m) : 0)),
   });
+  engine.dispatch({ ...call, shader: 'sinkhorn/sinkhorn_thread_log', constants });
   return solution;
 }
 
 /** The gradient of `solveInThreads`, in one launch; writes every element of dcost, da and db. */
 export function differentiateInThreads(engine: Engine, problem: TransportProblem, { history: record }: TransportSolution, gradients: TransportGradients): void {
   const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, a, b } = problem;
-  engine.dispatch({
-    shader: 'sinkhorn/sinkhorn_thread_backward',
-    constants: constantsOf(problem),
+  const call = {
+    constants: { N: n, M: m, PROBLEMS, RELAXED: relaxation > 0 },
     tensors: { record, a, b, ...gradients },
     params: { problems: batch, iterations, inverse_epsilon: inverseEpsilon, lambda, relaxation },
     workgroups: gridFor(batch, PROBLEMS),
+  };
+  engine.dispatch({
+    ...call,
+    shader: 'sinkhorn/sinkhorn_thread_backward',
     flops: batch * n * m * iterations * 2 * 5,
     bytes: 4 * (2 * batch * n * m + 2 * (a.size + b.size) + batch * ((iterations + 1) * m + n * m)),
   });
+  engine.dispatch({ ...call, shader: 'sinkhorn/sinkhorn_thread_log_backward' });
 }
