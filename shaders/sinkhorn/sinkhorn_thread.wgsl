@@ -70,7 +70,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> record: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
 
-// Block 4 I + J holds the rows 4 I .. and the columns 4 J ..: hi of K at first, then A. A column of it lies in a vector.
+// Block 4 I + J holds the rows 4 I .. and the columns 4 J ..: costs at first, then A. A column of it lies in a vector.
 var<private> blocks: array<mat4x4<f32>, 16>;
 var<private> row_mass: Vector;
 var<private> column_mass: Vector;
@@ -98,11 +98,15 @@ fn grid(x: vec4<f32>) -> vec4<f32> {
   return round(x * 1024.0) * 0.0009765625;
 }
 
-// Sums hi + lo as in logits.wgsl; DEAD also past the edges.
-fn logits(i: u32, j: u32) -> Logits {
-  let rows = four(i);
-  let at = min(rows, vec4<u32>(N - 1u)) * M + problem * N * M + min(j, M - 1u);
-  let c = vec4<f32>(cost[at.x], cost[at.y], cost[at.z], cost[at.w]);
+// Costs of rows i .. i + 3 of a column; past the edges, of what is forbidden.
+fn four_costs(i: u32, j: u32) -> vec4<f32> {
+  let at = min(four(i), vec4<u32>(N - 1u)) * M + problem * N * M + min(j, M - 1u);
+  let inside = four(i) < vec4<u32>(select(0u, N, j < M));
+  return select(vec4<f32>(-DEAD), vec4<f32>(cost[at.x], cost[at.y], cost[at.z], cost[at.w]), inside);
+}
+
+// K of rows i .. i + 3 of column j from costs c, as sums hi + lo, see logits.wgsl; hi is DEAD where transport is forbidden.
+fn logits(c: vec4<f32>, i: u32, j: u32) -> Logits {
   let twelve_bits = bitcast<vec4u>(c) & vec4<u32>(0xfffff000u);
   let c_high = bitcast<vec4f>(twelve_bits);
   let c_low = c - c_high;
@@ -110,10 +114,10 @@ fn logits(i: u32, j: u32) -> Logits {
   let rest = -(c_high * params.inverse_low + c_low * params.inverse_high + c_low * params.inverse_low);
   var hi = grid(product + rest);
   var lo = (product - hi) + rest;
-  var forbidden = (c >= vec4<f32>(-DEAD)) | (rows >= vec4<u32>(select(0u, N, j < M)));
+  var forbidden = c >= vec4<f32>(-DEAD);
   if (PRIOR) {
-    let source = at % params.period;
-    let weight = vec4<f32>(prior[source.x], prior[source.y], prior[source.z], prior[source.w]);
+    let at = (min(four(i), vec4<u32>(N - 1u)) * M + problem * N * M + min(j, M - 1u)) % params.period;
+    let weight = vec4<f32>(prior[at.x], prior[at.y], prior[at.z], prior[at.w]);
     let log_weight = log(max(weight, vec4<f32>(1e-37)));
     let log_high = grid(log_weight);
     hi += log_high;
@@ -136,27 +140,48 @@ fn exponential(hi: vec4<f32>, lo: vec4<f32>) -> vec4<f32> {
 fn load_block(I: u32, J: u32) {
   let i = 4u * I;
   let j = 4u * J;
-  blocks[i + J] = mat4x4<f32>(logits(i, j).hi, logits(i, j + 1u).hi, logits(i, j + 2u).hi, logits(i, j + 3u).hi);
+  blocks[i + J] = mat4x4<f32>(four_costs(i, j), four_costs(i, j + 1u), four_costs(i, j + 2u), four_costs(i, j + 3u));
 }
 
-fn load_blocks(I: u32) {
-  load_block(I, 0u);
-  if (COLUMN_BLOCKS > 1u) { load_block(I, 1u); }
-  if (COLUMN_BLOCKS > 2u) { load_block(I, 2u); }
-  if (COLUMN_BLOCKS > 3u) { load_block(I, 3u); }
+// hi of K in a block.
+fn highs(I: u32, J: u32) -> mat4x4<f32> {
+  let i = 4u * I;
+  let j = 4u * J;
+  let c = blocks[i + J];
+  return mat4x4<f32>(logits(c[0], i, j).hi, logits(c[1], i, j + 1u).hi, logits(c[2], i, j + 2u).hi, logits(c[3], i, j + 3u).hi);
 }
 
-fn four_entries(i: u32, j: u32, offset: f32) -> vec4<f32> {
-  let x = logits(i, j);
+// The largest hi of each row of a block, having loaded it.
+fn row_highest(I: u32, J: u32) -> vec4<f32> {
+  load_block(I, J);
+  let x = highs(I, J);
+  return max(max(x[0], x[1]), max(x[2], x[3]));
+}
+
+// The largest hi - r of each column of a block.
+fn column_highest(I: u32, J: u32) -> vec4<f32> {
+  let r = row_offset[I];
+  let x = transpose(highs(I, J) - mat4x4<f32>(r, r, r, r));
+  return max(max(x[0], x[1]), max(x[2], x[3]));
+}
+
+fn four_entries(c: vec4<f32>, i: u32, j: u32, offset: f32) -> vec4<f32> {
+  let x = logits(c, i, j);
   return exponential((x.hi - row_offset[i / 4u]) - vec4<f32>(offset), x.lo);
 }
 
-// A in place of hi.
+// A in place of costs.
 fn fill_block(I: u32, J: u32) {
   let i = 4u * I;
   let j = 4u * J;
-  let c = column_offset[J];
-  blocks[i + J] = mat4x4<f32>(four_entries(i, j, c.x), four_entries(i, j + 1u, c.y), four_entries(i, j + 2u, c.z), four_entries(i, j + 3u, c.w));
+  let c = blocks[i + J];
+  let offset = column_offset[J];
+  blocks[i + J] = mat4x4<f32>(
+    four_entries(c[0], i, j, offset.x),
+    four_entries(c[1], i, j + 1u, offset.y),
+    four_entries(c[2], i, j + 2u, offset.z),
+    four_entries(c[3], i, j + 3u, offset.w),
+  );
 }
 
 fn fill_blocks(I: u32) {
@@ -166,25 +191,12 @@ fn fill_blocks(I: u32) {
   if (COLUMN_BLOCKS > 3u) { fill_block(I, 3u); }
 }
 
-fn largest(x: vec4<f32>) -> f32 {
-  return max(max(x.x, x.y), max(x.z, x.w));
-}
-
-fn block_rows(tile: mat4x4<f32>) -> vec4<f32> {
-  return max(max(tile[0], tile[1]), max(tile[2], tile[3]));
-}
-
-fn block_columns(tile: mat4x4<f32>, offset: vec4<f32>) -> vec4<f32> {
-  return vec4<f32>(largest(tile[0] - offset), largest(tile[1] - offset), largest(tile[2] - offset), largest(tile[3] - offset));
-}
-
-// Masses, offset and floor of the rows 4 I .., from hi.
+// Costs, masses, offset and floor of the rows 4 I ..
 fn load_rows(I: u32) {
-  load_blocks(I);
-  var highest = block_rows(blocks[4u * I]);
-  if (COLUMN_BLOCKS > 1u) { highest = max(highest, block_rows(blocks[4u * I + 1u])); }
-  if (COLUMN_BLOCKS > 2u) { highest = max(highest, block_rows(blocks[4u * I + 2u])); }
-  if (COLUMN_BLOCKS > 3u) { highest = max(highest, block_rows(blocks[4u * I + 3u])); }
+  var highest = row_highest(I, 0u);
+  if (COLUMN_BLOCKS > 1u) { highest = max(highest, row_highest(I, 1u)); }
+  if (COLUMN_BLOCKS > 2u) { highest = max(highest, row_highest(I, 2u)); }
+  if (COLUMN_BLOCKS > 3u) { highest = max(highest, row_highest(I, 3u)); }
   let empty = highest < vec4<f32>(0.5 * DEAD);
   row_offset[I] = select(highest, vec4<f32>(), empty);
   row_floor[I] = select(vec4<f32>(1e-36), vec4<f32>(1.0), empty);
@@ -193,12 +205,12 @@ fn load_rows(I: u32) {
   row_mass[I] = select(vec4<f32>(), max(vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]), vec4<f32>()), rows < vec4<u32>(N));
 }
 
-// The same of the columns 4 J .., from hi and r; gives beta at first.
+// Masses, offset and floor of the columns 4 J ..; gives beta at first.
 fn load_columns(J: u32) -> vec4<f32> {
-  var highest = block_columns(blocks[J], row_offset[0]);
-  if (ROW_BLOCKS > 1u) { highest = max(highest, block_columns(blocks[J + 4u], row_offset[1])); }
-  if (ROW_BLOCKS > 2u) { highest = max(highest, block_columns(blocks[J + 8u], row_offset[2])); }
-  if (ROW_BLOCKS > 3u) { highest = max(highest, block_columns(blocks[J + 12u], row_offset[3])); }
+  var highest = column_highest(0u, J);
+  if (ROW_BLOCKS > 1u) { highest = max(highest, column_highest(1u, J)); }
+  if (ROW_BLOCKS > 2u) { highest = max(highest, column_highest(2u, J)); }
+  if (ROW_BLOCKS > 3u) { highest = max(highest, column_highest(3u, J)); }
   let empty = highest < vec4<f32>(0.5 * DEAD);
   column_offset[J] = select(highest, vec4<f32>(), empty);
   column_floor[J] = select(vec4<f32>(1e-36), vec4<f32>(1.0), empty);

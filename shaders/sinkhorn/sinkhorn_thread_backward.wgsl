@@ -86,7 +86,7 @@ fn scaling(mass: vec4<f32>, sum: vec4<f32>, offset: vec4<f32>) -> vec4<f32> {
   return mass * (1.0 / divisor);
 }
 
-// Column j of a block's rows 4 I ..: A from the record, which begins with row `first`, and dplan.
+// Rows 4 I .. of column j: of A, from the record, and of dplan.
 fn four_entries(I: u32, j: u32) -> vec4<f32> {
   let rows = four(4u * I);
   let at = record_at + (1u + (params.iterations + 1u) * M + min(rows, vec4<u32>(N - 1u)) * M + min(j, M - 1u)) * PROBLEMS;
@@ -276,6 +276,7 @@ fn main(
   if (COLUMN_BLOCKS > 1u) { load_columns(1u); }
   if (COLUMN_BLOCKS > 2u) { load_columns(2u); }
   if (COLUMN_BLOCKS > 3u) { load_columns(3u); }
+  // A matrix times ones adds up its columns.
   let mass = total(column_mass * vec4<f32>(1.0));
 
   // Only the last iteration's u is used by the plan: p is 0 in all others.

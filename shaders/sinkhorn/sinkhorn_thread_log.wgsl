@@ -185,7 +185,10 @@ fn main(
 ) {
   let group = group_id.x + group_id.y * group_counts.x;
   problem = group * PROBLEMS + lane;
-  if (problem >= params.problems || used[problem] > 0u) {
+  if (problem >= params.problems) {
+    return;
+  }
+  if (used[problem] > 0u) {
     return;
   }
   record_at = group * PROBLEMS * (1u + (params.iterations + 1u) * M + 2u * N * M + N + M) + lane;

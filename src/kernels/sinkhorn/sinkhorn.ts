@@ -47,8 +47,8 @@ function solve(engine: Engine, problem: TransportProblem): { solution: Transport
 /**
  * Entropic optimal transport for a batch of problems, rows first, and its exact gradient by walking the iterations
  * backwards; differentiable in cost, a and b. Problems of up to 16 rows and columns run all iterations in one launch, by
- * default a problem to a thread (on a GPU up to 12), in scalings of a matrix of exponentials taken once; a problem whose
- * scalings leave the range of f32 is solved again in the log domain. Larger ones iterate in the log domain: up to 256
+ * default a problem to a thread (on a GPU up to 12), in scalings of a matrix of exponentials taken once; problems whose
+ * scalings leave the range of f32 are solved again in the log domain by a second launch. Larger ones iterate in the log domain: up to 256
  * rows and columns in one launch, beyond that two launches per iteration.
  *
  * P = argmin ⟨P, C⟩ + ε KL(P ‖ Π) with row sums a and column sums b (Cuturi 2013, arXiv 1306.0895), or with both

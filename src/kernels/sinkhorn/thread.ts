@@ -1,4 +1,7 @@
-/** The smallest problems: all iterations in one launch, a problem to a thread, which keeps its matrix in registers. */
+/**
+ * The smallest problems: all iterations in one launch, a problem to a thread, which keeps its matrix in registers. A second
+ * launch does those whose scalings left the range of f32, in the log domain; all others of its threads end at once.
+ */
 import { gridFor, type Engine } from '../../engine/index.js';
 import { CHECK_EVERY, historyFor, splitInverse, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
 
@@ -8,17 +11,18 @@ export const MAX_THREAD_SIZE = 16;
 /** Problems of a workgroup. */
 const PROBLEMS = 32;
 
-/** Plan, residual and iterations of every problem, in one launch; results as `solveInWorkgroups` gives them. */
+/** Plan, residual and iterations of every problem; results as `solveInWorkgroups` gives them. */
 export function solveInThreads(engine: Engine, problem: TransportProblem): TransportSolution {
   const { batch, n, m, iterations, tolerance, relaxation, excess, inverseEpsilon, cost, prior, a, b, keep } = problem;
   const solution = {
     plan: engine.empty([batch, n, m]),
     residual: engine.empty([batch]),
     used: engine.empty([batch], 'u32'),
-    // Its rows are those of sinkhorn_thread.wgsl.
+    // Its rows are those of sinkhorn_thread.wgsl and sinkhorn_thread_log.wgsl.
     history: historyFor(engine, problem, [Math.ceil(batch / PROBLEMS), 1 + (iterations + 1) * m + 2 * n * m + n + m, PROBLEMS]),
   };
   const { history: record, ...results } = solution;
+  /** The same for both launches. */
   const call = {
     tensors: { cost, prior: prior ?? cost, a, b, ...results, record },
     params: { problems: batch, iterations, check_every: CHECK_EVERY, tolerance, relaxation, excess, period: prior?.size ?? 1, ...splitInverse(inverseEpsilon) },
@@ -36,7 +40,7 @@ export function solveInThreads(engine: Engine, problem: TransportProblem): Trans
   return solution;
 }
 
-/** The gradient of `solveInThreads`, in one launch; writes every element of dcost, da and db. */
+/** The gradient of `solveInThreads`; writes every element of dcost, da and db. */
 export function differentiateInThreads(engine: Engine, problem: TransportProblem, { history: record }: TransportSolution, gradients: TransportGradients): void {
   const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, a, b } = problem;
   const call = {
