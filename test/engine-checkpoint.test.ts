@@ -4,7 +4,7 @@ import type { Engine, Tensor } from '../src/engine/index.js';
 import { add, relu } from '../src/kernels/elementwise/index.js';
 import { linear } from '../src/kernels/matmul/index.js';
 import { batchNorm, layerNorm } from '../src/kernels/normalization/index.js';
-import { randomValues, withEngine } from './helpers.js';
+import { randomValues, withOwnEngine } from './helpers.js';
 
 const WIDTH = 16;
 const ROWS = 64;
@@ -69,7 +69,7 @@ async function gradientsOf(engine: Engine, given: readonly Layer[], wrap: (body:
 const kept = (body: () => Tensor) => body();
 
 test('checkpointed blocks give the same bits, with parameters that the closure captures', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const given = layers(engine, 4);
     const expected = await gradientsOf(engine, given, kept);
     const actual = await gradientsOf(engine, given, (body) => engine.checkpoint(body));
@@ -77,7 +77,7 @@ test('checkpointed blocks give the same bits, with parameters that the closure c
   }));
 
 test('a parameter that several checkpointed parts share gets the same sum of gradients', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const [layer] = layers(engine, 1);
     const given = [layer, layer, layer];
     const expected = await gradientsOf(engine, given, kept);
@@ -86,7 +86,7 @@ test('a parameter that several checkpointed parts share gets the same sum of gra
   }));
 
 test('checkpointed parts nest', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const given = layers(engine, 2);
     const expected = await gradientsOf(engine, given, kept);
     const actual = await gradientsOf(engine, given, (body) => engine.checkpoint(() => engine.checkpoint(body)));
@@ -94,7 +94,7 @@ test('checkpointed parts nest', () =>
   }));
 
 test('checkpointing shortens lifetimes: the step needs less memory, and runs the forward kernels again', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const given = layers(engine, 8);
     const whole = (await gradientsOf(engine, given, kept)).step;
     const parts = (await gradientsOf(engine, given, (body) => engine.checkpoint(body))).step;
@@ -105,7 +105,7 @@ test('checkpointing shortens lifetimes: the step needs less memory, and runs the
   }));
 
 test('running statistics move once in a checkpointed part', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const statistics: ArrayLike<number>[] = [];
     for (const checkpointed of [false, true]) {
       const { scale, shift } = layers(engine, 1)[0];
@@ -121,7 +121,7 @@ test('running statistics move once in a checkpointed part', () =>
   }));
 
 test('a part with several outputs, one of them handed through, gives every gradient once', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const gradients: number[][] = [];
     for (const checkpointed of [false, true]) {
       const x = engine.tensor(randomValues(8, 7), [8]);

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KernelError, ShapeError } from '../src/engine/index.js';
 import { accumulate, add } from '../src/kernels/elementwise/index.js';
-import { openTestEngine, randomValues, withEngine } from './helpers.js';
+import { openTestEngine, randomValues, withOwnEngine } from './helpers.js';
 
 test('eager: add gives the sum of its inputs', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const y = add(engine, engine.tensor([1, 2, 3], [3]), engine.tensor([10, 20, 30], [3]));
     assert.deepEqual([...(await engine.read(y))], [11, 22, 33]);
   }));
 
 test('the tape sums the gradients of a tensor that is used twice', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const x = engine.tensor([1, 2, 3], [3]);
     const gradient = engine.withTape((tape) => {
       tape.watch(x);
@@ -24,7 +24,7 @@ test('the tape sums the gradients of a tensor that is used twice', () =>
   }));
 
 test("a parameter's gradient lands in its own buffer, however many uses it has", () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const weight = engine.tensor([1, 2], [2]);
     weight.requiresGradient = true;
     weight.gradient = engine.tensor([7, 7], [2]);
@@ -36,7 +36,7 @@ test("a parameter's gradient lands in its own buffer, however many uses it has",
   }));
 
 test('a captured step gives the same as eager execution, with other inputs in each replay', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const x = engine.tensor(randomValues(1000, 1), [1000]);
     const body = () => {
       let y = add(engine, x, x);
@@ -53,7 +53,7 @@ test('a captured step gives the same as eager execution, with other inputs in ea
   }));
 
 test('the memory plan of a chain of additions needs two buffers and states its lower bound', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const x = engine.tensor(new Float32Array(4096), [4096]);
     const step = engine.capture('chain', () => {
       let y = add(engine, x, x);
@@ -67,7 +67,7 @@ test('the memory plan of a chain of additions needs two buffers and states its l
   }));
 
 test('replaying a captured step creates nothing on the device', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const x = engine.tensor(new Float32Array(64), [64]);
     const step = await engine.capture('sum', () => add(engine, add(engine, x, x), x)).prepare();
     const { device } = engine;
@@ -91,7 +91,7 @@ test('replaying a captured step creates nothing on the device', () =>
   }));
 
 test('a profile names every launch of the step', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const x = engine.tensor(new Float32Array(1 << 16), [1 << 16]);
     const step = await engine.capture('sum', () => add(engine, add(engine, x, x), x)).prepare();
     const profile = await step.profile();
@@ -101,7 +101,7 @@ test('a profile names every launch of the step', () =>
   }));
 
 test('a scope frees what it made and keeps what it returns', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const before = engine.memory.buffers;
     const kept = engine.scope(() => {
       const x = engine.tensor([1, 2], [2]);
@@ -112,7 +112,7 @@ test('a scope frees what it made and keeps what it returns', () =>
   }));
 
 test('errors name the kernel, the binding, what was expected and what was given', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const f = engine.tensor([1, 2], [2]);
     const u = engine.tensor(new Uint32Array([1, 2]), [2]);
     const y = engine.empty([2]);
@@ -135,7 +135,7 @@ test('errors name the kernel, the binding, what was expected and what was given'
   }));
 
 test('reading a tensor whose scope has ended is an error in words', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     let escaped = engine.tensor([1], [1]);
     engine.scope(() => {
       escaped = engine.tensor([2], [1]);
@@ -144,7 +144,7 @@ test('reading a tensor whose scope has ended is an error in words', () =>
   }));
 
 test('accumulate adds in place', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const x = engine.tensor([1, 2], [2]);
     accumulate(engine, x, engine.tensor([5, 5], [2]));
     assert.deepEqual([...(await engine.read(x))], [6, 7]);

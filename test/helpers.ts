@@ -1,7 +1,9 @@
 /** What every engine test needs: an engine on this machine's adapter, random inputs, and comparisons. */
 import assert from 'node:assert/strict';
+import { after } from 'node:test';
 import { type Engine, type Tensor } from '../src/engine/index.js';
 import { openEngine } from '../src/kernels/open-engine.js';
+import { VARIANT_FAMILIES } from '../src/kernels/variants.js';
 import { findNodeGpu } from '../src/platform/node/gpu.js';
 
 let found: ReturnType<typeof findNodeGpu> | null = null;
@@ -15,13 +17,38 @@ export async function openTestEngine(): Promise<Engine> {
   return openEngine(adapter);
 }
 
-/** Runs `body` with an engine and checks afterwards that no buffer outlives its scope. */
+let shared: Engine | null = null;
+
+after(() => shared?.destroy());
+
+async function within(engine: Engine, body: (engine: Engine) => Promise<void>): Promise<void> {
+  await engine.scope(() => body(engine));
+  engine.checkDevice();
+  assert.equal(engine.memory.buffers, 0, 'every buffer must be given back when its scope ends');
+}
+
+/**
+ * Runs `body` with an engine that the tests of one file share, so that a pipeline compiles once for all of them, and
+ * checks afterwards that no buffer outlives its scope. Forced variants are given back; a test that fails takes the
+ * engine with it.
+ */
 export async function withEngine(body: (engine: Engine) => Promise<void>): Promise<void> {
+  const engine = (shared ??= await openTestEngine());
+  try {
+    await within(engine, body);
+    for (const family of Object.keys(VARIANT_FAMILIES)) engine.force(family, null);
+  } catch (error) {
+    shared = null;
+    engine.destroy();
+    throw error;
+  }
+}
+
+/** Like `withEngine`, with an engine on a new device: for tests of the engine itself, or that change it for good. */
+export async function withOwnEngine(body: (engine: Engine) => Promise<void>): Promise<void> {
   const engine = await openTestEngine();
   try {
-    await engine.scope(() => body(engine));
-    engine.checkDevice();
-    assert.equal(engine.memory.buffers, 0, 'every buffer must be given back when its scope ends');
+    await within(engine, body);
   } finally {
     engine.destroy();
   }

@@ -86,7 +86,8 @@ test('training replays without creating buffers for compute or bind groups', () 
     const trainer = await makeTrainer(engine);
     await train(trainer, 3); // the staging buffers of the metrics exist now
     const created: string[] = [];
-    for (const call of ['createBuffer', 'createBindGroup', 'createComputePipeline'] as const) {
+    const calls = ['createBuffer', 'createBindGroup', 'createComputePipeline'] as const;
+    for (const call of calls) {
       const original = (engine.device[call] as (descriptor: object) => object).bind(engine.device);
       Object.defineProperty(engine.device, call, {
         configurable: true,
@@ -96,7 +97,11 @@ test('training replays without creating buffers for compute or bind groups', () 
         },
       });
     }
-    await train(trainer, 6);
+    try {
+      await train(trainer, 6);
+    } finally {
+      for (const call of calls) Reflect.deleteProperty(engine.device, call);
+    }
     assert.deepEqual(created, []);
     trainer.destroy();
   }));

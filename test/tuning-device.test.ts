@@ -11,7 +11,7 @@ import { makeCandidates } from '../src/tuning/candidates.js';
 import { Replay } from '../src/timing/replay.js';
 import { deviceClock, traceProblems, tuneStep, TUNED_FAMILIES, type DeviceClock, type TracedProblem, type TuneOptions } from '../src/tuning/index.js';
 import { workloadOf } from '../src/tuning/workloads/index.js';
-import { openTestEngine, randomValues, withEngine } from './helpers.js';
+import { openTestEngine, randomValues, withOwnEngine } from './helpers.js';
 
 let found: ReturnType<typeof findNodeGpu> | null = null;
 
@@ -51,7 +51,7 @@ function options(more: Partial<TuneOptions>): TuneOptions {
 }
 
 test('a trace names every problem once, with the launches that a shared choice shaped', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const traced = await traceProblems(engine, () => {
       work(engine);
       work(engine);
@@ -67,7 +67,7 @@ test('a trace names every problem once, with the launches that a shared choice s
   }));
 
 test('a stored winner is used before the rule, a forced variant before both, and one that cannot run not at all', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const chosen: string[] = [];
     engine.observe({ choice: (family, _candidates, variant, { problem }) => family === 'matmul' && problem !== '' && chosen.push(variant) });
     const x = engine.tensor(randomValues(15, 1), [3, 5]);
@@ -90,7 +90,7 @@ test('a stored winner is used before the rule, a forced variant before both, and
   }));
 
 test('every family has problems that ask for what their key says, in variants that agree', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const problems: Record<string, readonly string[]> = {
       matmul: ['m12 n8 k20 b2 oneB sum', 'm8 n4 k12 b1 tA rowSums', 'm6 n8 k4 b3 tB oneA bias gelu keep residual', 'm8 n12 k4 b1 keep dgelu'],
       'matmul-f16': ['m12 n8 k20 b2 oneB sum half', 'm8 n4 k12 b1 tB bias gelu keep residual half halfY', 'm8 n4 k12 b1 tA rowSums half'],
@@ -166,7 +166,7 @@ test('a wrong variant gets no time, one that does not compile is named, and the 
 });
 
 test('the device itself can be the clock', () =>
-  withEngine(async (engine) => {
+  withOwnEngine(async (engine) => {
     const timer = await deviceClock(engine);
     const a = engine.tensor(randomValues(64, 2), [8, 8]);
     const y = engine.empty([8, 8]);
