@@ -19,6 +19,8 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   items: { base: 'few', variants: { few: [], many: [] } },
   /** How many threads of a row kernel share a row. */
   rows: { base: 'thread', variants: { thread: [], lanes8: [], lanes16: [], lanes32: [] } },
+  /** Rows read several times, or once into the registers of a workgroup's lanes, or of the four lanes of a quad. */
+  'layer-norm': { base: 'reread', variants: { reread: [], kept: [], quad: ['subgroups'] } },
   /** Into how many shares sums over rows are cut. */
   'column-shares': { base: 'few', variants: { few: [], many: [] } },
   /** The files of shaders/matmul. */

@@ -2,6 +2,7 @@ import { expectShape, gridFor, type BackwardContext, type Engine, type Tensor } 
 import { cast } from '../elementwise/cast.js';
 import { elementWidth } from '../elementwise/geometry.js';
 import { finishColumnSum } from '../reduction/column-sum.js';
+import { layerNormLaunch } from './layer-norm-choice.js';
 import { columnShares, rowLaunch, rowsAndColumns } from './rows.js';
 
 /**
@@ -63,20 +64,45 @@ export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tenso
   expectShape('layerNorm: bias', bias.shape, x.shape.slice(-1));
   const y = engine.empty(x.shape, output);
   const statistics = engine.empty([rows, 2]);
-  engine.dispatch({
-    shader: half ? 'normalization/layer_norm_f16' : 'normalization/layer_norm',
-    constants: half ? { LANES: constants.LANES } : constants,
-    tensors: { x, weight, bias, y, statistics },
-    params: { rows, columns, epsilon },
-    workgroups,
-    flops: 8 * x.size,
-    bytes: x.byteLength + y.byteLength,
-  });
+  const work = { tensors: { x, weight, bias, y, statistics }, flops: 8 * x.size, bytes: x.byteLength + y.byteLength };
+  const launch = half ? null : layerNormLaunch(engine, 'forward', rows, weight.size);
+  if (launch) {
+    const { variant, constants: own, params, workgroups: groups } = launch;
+    engine.dispatch({ shader: `normalization/layer_norm_${variant}`, constants: own, params: { rows, epsilon, ...params }, workgroups: groups, ...work });
+  } else {
+    engine.dispatch({
+      shader: half ? 'normalization/layer_norm_f16' : 'normalization/layer_norm',
+      constants: half ? { LANES: constants.LANES } : constants,
+      params: { rows, columns, epsilon },
+      workgroups,
+      ...work,
+    });
+  }
   engine.record('layerNorm', [x, weight, bias], [y], (context) => {
     const dy = engine.noGrad(() => cast(engine, context.gradient(0), 'f32'));
+    // x goes on past the norm in every block: the gradient that came by that way is added here instead of in a pass of its own.
+    const before = context.needs(0) ? context.takeSum(0) : null;
+    const affine = context.needs(1) || context.needs(2);
+    const onePass = context.needs(0) ? layerNormLaunch(engine, 'backward', rows, weight.size) : null;
+    if (onePass) {
+      const { variant, constants: own, params, workgroups: groups, shares } = onePass;
+      const partial = engine.empty([shares, 2 * weight.size]);
+      engine.dispatch({
+        shader: `normalization/layer_norm_backward_${variant}`,
+        constants: { ...own, ADDS: before !== null },
+        tensors: { x, weight, statistics, dy, before: before ?? dy, dx: context.target(0), partial },
+        params: { rows, ...params },
+        workgroups: groups,
+        flops: (before ? 16 : 15) * x.size,
+        bytes: (before ? 16 : 12) * x.size,
+      });
+      if (affine) {
+        const { dweight, dbias } = affineTargets(engine, context, weight, bias);
+        finishColumnSum(engine, partial, 0, dweight, dbias);
+      }
+      return;
+    }
     if (context.needs(0)) {
-      // x goes on past the norm in every block: the gradient that came by that way is added here instead of in a pass of its own.
-      const before = context.takeSum(0);
       engine.dispatch({
         shader: 'normalization/layer_norm_backward',
         constants: { ...constants, ADDS: before !== null },
@@ -87,9 +113,7 @@ export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tenso
         bytes: (before ? 16 : 12) * x.size,
       });
     }
-    if (context.needs(1) || context.needs(2)) {
-      affineGradients(engine, { x, dy, statistics, perColumn: false, ...affineTargets(engine, context, weight, bias) });
-    }
+    if (affine) affineGradients(engine, { x, dy, statistics, perColumn: false, ...affineTargets(engine, context, weight, bias) });
   });
   return y;
 }

@@ -1,9 +1,9 @@
-/** Kernels with a shape of their own: attention, pooling, transport, augmentation, sums over rows. */
+/** Kernels with a shape of their own: attention, layer norm, pooling, transport, augmentation, sums over rows. */
 import type { Engine } from '../../engine/index.js';
 import { windowAttention } from '../../kernels/attention/index.js';
 import { augmentImages, identityGeometry } from '../../kernels/augment/index.js';
 import { relationMarginals } from '../../kernels/loss/index.js';
-import { l2Normalize } from '../../kernels/normalization/index.js';
+import { l2Normalize, layerNorm } from '../../kernels/normalization/index.js';
 import { regionPool } from '../../kernels/pooling/index.js';
 import { readProblemKey } from '../../kernels/problem-key.js';
 import { columnSum } from '../../kernels/reduction/index.js';
@@ -29,6 +29,16 @@ export function columnSharesWorkload(engine: Engine, problem: string): Workload 
   const key = readProblemKey(problem);
   const x = signedInput(engine, [key.size('r'), 4 * key.size('c')]);
   return plainWorkload(engine, () => [columnSum(engine, x)]);
+}
+
+/** Family 'layer-norm': the forward pass, or all gradients. */
+export function layerNormWorkload(engine: Engine, problem: string): Workload {
+  const key = readProblemKey(problem);
+  const [rows, columns] = [key.size('r'), key.size('c')];
+  const inputs = [signedInput(engine, [rows, columns]), positiveInput(engine, [columns]), signedInput(engine, [columns])] as const;
+  const forward = () => layerNorm(engine, ...inputs);
+  if (!key.has('backward')) return plainWorkload(engine, () => [engine.noGrad(forward)]);
+  return backwardWorkload(engine, inputs, forward, signedInput(engine, [rows, columns]));
 }
 
 /** Family 'region-pool': the forward pass; the backward pass has no variants. */

@@ -8,7 +8,7 @@ import { input, type Input } from '../values.js';
 
 /** Rows of vec4; ragged rows that are longer than the widest team of lanes. */
 const SHAPES: readonly (readonly [rows: number, columns: number])[] = [
-  [150, 36],
+  [150, 48],
   [7, 203],
 ];
 

@@ -1,0 +1,112 @@
+// Layer normalisation (Ba, Kiros and Hinton 2016) over the last dimension, each row in the registers of four lanes:
+//   mean = sum x / C,  rstd = 1 / sqrt(sum (x - mean)^2 / C + epsilon),  y = (x - mean) rstd weight + bias
+// Formula, layouts and rounding as in layer_norm.wgsl; C is 16 PIECES, PIECES at most 8.
+//
+// x, y: [rows, C]; weight, bias: [C]; statistics: [rows, 2] = mean, rstd, kept for the backward pass.
+//
+// On SwiftShader a kernel's time is the number of its loads and stores (each is four scalar ones with their bounds
+// checks), and a dynamic index into a private array costs as much. So x is read once and y written once, weight and
+// bias stay in registers over all rows that a quad takes, the sums over a row go through quadSwapX and quadSwapY
+// instead of workgroup memory and barriers, all indices into arrays are constants, and a lane's pieces are neighbours,
+// so that they share their address. Needs the feature `subgroups`; a quad is four neighbouring lanes whatever the
+// subgroup's size is. On a GPU such reads are not coalesced: there layer_norm_kept.wgsl does the same.
+//
+// Dispatch: workgroups of four quads; quad q takes the rows q, q + quads, ...: `turns` of them. Workgroups spill from
+// x into y.
+enable subgroups;
+
+// vec4s of a row that a lane keeps.
+const PIECES: u32 = 2u;
+
+struct Params { rows: u32, turns: u32, epsilon: f32 }
+
+alias pieces = array<vec4<f32>, 8>;
+
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> statistics: array<f32>;
+@group(0) @binding(5) var<uniform> params: Params;
+
+// Sum over the four lanes' vec4s, the same in all of them.
+fn quad_sum(own: vec4<f32>) -> f32 {
+  let value = own.x + own.y + (own.z + own.w);
+  let pair = value + quadSwapX(value);
+  return pair + quadSwapY(pair);
+}
+
+@compute @workgroup_size(16)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let lane = local % 4u;
+  let first = PIECES * lane;
+  let quad = (group.y * groups.x + group.x) * 4u + local / 4u;
+  let quads = 4u * groups.x * groups.y;
+  let share = 1.0 / (16.0 * f32(PIECES));
+  var w: pieces;
+  var b: pieces;
+  w[0] = weight[first];
+  b[0] = bias[first];
+  if (PIECES > 1u) { w[1] = weight[first + 1u]; b[1] = bias[first + 1u]; }
+  if (PIECES > 2u) { w[2] = weight[first + 2u]; b[2] = bias[first + 2u]; }
+  if (PIECES > 3u) { w[3] = weight[first + 3u]; b[3] = bias[first + 3u]; }
+  if (PIECES > 4u) { w[4] = weight[first + 4u]; b[4] = bias[first + 4u]; }
+  if (PIECES > 5u) { w[5] = weight[first + 5u]; b[5] = bias[first + 5u]; }
+  if (PIECES > 6u) { w[6] = weight[first + 6u]; b[6] = bias[first + 6u]; }
+  if (PIECES > 7u) { w[7] = weight[first + 7u]; b[7] = bias[first + 7u]; }
+
+  for (var turn = 0u; turn < params.turns; turn += 1u) {
+    let row = quad + turn * quads;
+    // Rows past the last repeat it and are not stored.
+    let at = min(row, params.rows - 1u) * 4u * PIECES + first;
+    var v: pieces;
+    v[0] = x[at];
+    if (PIECES > 1u) { v[1] = x[at + 1u]; }
+    if (PIECES > 2u) { v[2] = x[at + 2u]; }
+    if (PIECES > 3u) { v[3] = x[at + 3u]; }
+    if (PIECES > 4u) { v[4] = x[at + 4u]; }
+    if (PIECES > 5u) { v[5] = x[at + 5u]; }
+    if (PIECES > 6u) { v[6] = x[at + 6u]; }
+    if (PIECES > 7u) { v[7] = x[at + 7u]; }
+    var sum = v[0];
+    if (PIECES > 1u) { sum += v[1]; }
+    if (PIECES > 2u) { sum += v[2]; }
+    if (PIECES > 3u) { sum += v[3]; }
+    if (PIECES > 4u) { sum += v[4]; }
+    if (PIECES > 5u) { sum += v[5]; }
+    if (PIECES > 6u) { sum += v[6]; }
+    if (PIECES > 7u) { sum += v[7]; }
+    let rough = quad_sum(sum) * share;
+
+    var rest = vec4<f32>();
+    var square = vec4<f32>();
+    v[0] -= rough;
+    rest += v[0];
+    square += v[0] * v[0];
+    if (PIECES > 1u) { v[1] -= rough; rest += v[1]; square += v[1] * v[1]; }
+    if (PIECES > 2u) { v[2] -= rough; rest += v[2]; square += v[2] * v[2]; }
+    if (PIECES > 3u) { v[3] -= rough; rest += v[3]; square += v[3] * v[3]; }
+    if (PIECES > 4u) { v[4] -= rough; rest += v[4]; square += v[4] * v[4]; }
+    if (PIECES > 5u) { v[5] -= rough; rest += v[5]; square += v[5] * v[5]; }
+    if (PIECES > 6u) { v[6] -= rough; rest += v[6]; square += v[6] * v[6]; }
+    if (PIECES > 7u) { v[7] -= rough; rest += v[7]; square += v[7] * v[7]; }
+    let correction = quad_sum(rest) * share;
+    let variance = max(quad_sum(square) * share - correction * correction, 0.0);
+    let rstd = 1.0 / sqrt(variance + params.epsilon);
+
+    if (row < params.rows) {
+      y[at] = (v[0] - correction) * rstd * w[0] + b[0];
+      if (PIECES > 1u) { y[at + 1u] = (v[1] - correction) * rstd * w[1] + b[1]; }
+      if (PIECES > 2u) { y[at + 2u] = (v[2] - correction) * rstd * w[2] + b[2]; }
+      if (PIECES > 3u) { y[at + 3u] = (v[3] - correction) * rstd * w[3] + b[3]; }
+      if (PIECES > 4u) { y[at + 4u] = (v[4] - correction) * rstd * w[4] + b[4]; }
+      if (PIECES > 5u) { y[at + 5u] = (v[5] - correction) * rstd * w[5] + b[5]; }
+      if (PIECES > 6u) { y[at + 6u] = (v[6] - correction) * rstd * w[6] + b[6]; }
+      if (PIECES > 7u) { y[at + 7u] = (v[7] - correction) * rstd * w[7] + b[7]; }
+      if (lane == 0u) {
+        statistics[2u * row] = rough + correction;
+        statistics[2u * row + 1u] = rstd;
+      }
+    }
+  }
+}
