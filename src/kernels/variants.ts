@@ -23,6 +23,8 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   'layer-norm': { base: 'reread', variants: { reread: [], kept: [], quad: ['subgroups'] } },
   /** Into how many shares sums over rows are cut. */
   'column-shares': { base: 'few', variants: { few: [], many: [] } },
+  /** Threads that add up the shares of a column: 1 or 16. */
+  'column-finish': { base: 'serial', variants: { serial: [], slices: [] } },
   /** The files of shaders/matmul. */
   matmul: { base: 'naive', variants: { naive: [], tile: [], workgroup: [], register: [], quad: ['subgroups'], blockSmall: [], block: [], blockWide: [] }, invocations: { blockWide: 256 } },
   /** The files of shaders/matmul for f16 operands, `matmul_f16_<variant>`. */
@@ -43,5 +45,8 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
    */
   'attention-forward': { base: 'shared', variants: { shared: [], rows: [], direct: [], quad: ['subgroups'] } },
   'attention-backward': { base: 'shared', variants: { shared: [], direct: [], quad: ['subgroups'] } },
-  'region-pool': { base: 'shared', variants: { shared: [], direct: [] } },
+  /** Positions dealt to a workgroup's slices, whole to each thread, or with the maps' loads shared by four lanes. */
+  'region-pool': { base: 'shared', variants: { shared: [], direct: [], quad: ['subgroups'] } },
+  /** The gradient of the features. */
+  'region-pool-backward': { base: 'direct', variants: { direct: [], quad: ['subgroups'] } },
 };

@@ -4,6 +4,13 @@ import { itemLaunch } from '../elementwise/geometry.js';
 /** Floats of a vec4. */
 const VECTOR = 4;
 
+/**
+ * Workgroups of the gradient norm's first stage at most. A software adapter has few threads to fill, and the single
+ * thread of the second stage costs it as much as the first stage of a small arena.
+ */
+const MOST_GROUPS = 256;
+const SOFTWARE_GROUPS = 16;
+
 /** The four arenas of identical layout, what drives the step, and where weight decay ends. */
 export interface AdamWArguments {
   /** f32 [P]: all parameters, P a multiple of 4 (padding is zero and stays zero). */
@@ -80,7 +87,7 @@ export function clipScale(engine: Engine, gradients: Tensor, limit: number): Ten
  */
 export function sumSquares(engine: Engine, gradients: Tensor): Tensor {
   const count = vectors('gradient norm: gradients', gradients.size);
-  const groups = Math.max(1, Math.min(256, Math.ceil(count / 512)));
+  const groups = Math.max(1, Math.min(engine.info.software ? SOFTWARE_GROUPS : MOST_GROUPS, Math.ceil(count / 512)));
   const partial = engine.empty([groups]);
   engine.dispatch({
     shader: 'optimizer/sum_squares_partial',

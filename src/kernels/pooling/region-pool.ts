@@ -7,6 +7,11 @@ const CHANNELS = 32;
 const CHANNEL_LANES = 8;
 /** Invocations of a workgroup of pooling/region_pool_direct. */
 const DIRECT_INVOCATIONS = 16;
+/** Channels of a workgroup of the kernels that end in _quad, and groups of 4 positions of one of the features' gradient. */
+const QUAD_CHANNELS = 16;
+const QUAD_SPAN = 16;
+/** Regions that a tile holds at most, in fours. */
+const MOST_FOURS = 3;
 /** Workgroups per dimension that every device allows: images are the third one. */
 const MAX_IMAGES = 65535;
 
@@ -40,36 +45,60 @@ export function regionPool(engine: Engine, x: Tensor, masks: Tensor, epsilon = 1
   const flops = 2 * batch * regions * positions * channels;
   const pooled = engine.empty([batch, regions, channels]);
   const mass = engine.empty([batch, regions]);
-  const regionTiles = Math.ceil(regions / 4);
+  const fours = Math.ceil(regions / 4);
+  const tiles = Math.ceil(fours / MOST_FOURS);
+  const FOURS = Math.ceil(fours / tiles);
   const tensors = { x, m: masks, y: pooled, mass };
   const bytes = 4 * (x.size + masks.size + pooled.size);
   const problem = problemKey({ b: batch, h: height, w: width, c: channels, r: regions });
-  if (engine.choose('region-pool', ['shared', 'direct'], engine.info.software ? 'direct' : 'shared', problem) === 'direct') {
-    const workgroups = gridFor(batch * regionTiles * Math.ceil(channels / 4), DIRECT_INVOCATIONS);
+  const vectors = channels % 4 === 0 && positions % 4 === 0 && engine.device.features.has('subgroups');
+  const quadTiles = batch * Math.ceil(channels / QUAD_CHANNELS);
+  const software = engine.info.software;
+  const variant = engine.choose('region-pool', ['shared', 'direct', ...(vectors ? (['quad'] as const) : [])], software ? (vectors ? 'quad' : 'direct') : 'shared', problem);
+  if (variant === 'quad') {
+    engine.dispatch({ shader: 'pooling/region_pool_quad', constants: { FOURS }, tensors, params: { ...params, images: batch }, workgroups: gridFor(quadTiles * tiles, 1), flops, bytes });
+  } else if (variant === 'direct') {
+    const workgroups = gridFor(batch * fours * Math.ceil(channels / 4), DIRECT_INVOCATIONS);
     engine.dispatch({ shader: 'pooling/region_pool_direct', tensors, params: { ...params, images: batch }, workgroups, flops, bytes });
   } else {
-    const workgroups = [Math.ceil(channels / CHANNELS), regionTiles, batch] as const;
-    engine.dispatch({ shader: 'pooling/region_pool', tensors, params, workgroups, flops, bytes });
+    const workgroups = [Math.ceil(channels / CHANNELS), tiles, batch] as const;
+    engine.dispatch({ shader: 'pooling/region_pool', constants: { FOURS }, tensors, params, workgroups, flops, bytes });
   }
   engine.record('regionPool', [x, masks], [pooled], (context) => {
     const dy = context.gradient(0);
     if (context.needs(0)) {
-      engine.dispatch({
-        shader: 'pooling/region_pool_features_backward',
-        tensors: { dy, m: masks, mass, dx: context.target(0) },
-        constants: { CHANNEL_LANES },
-        params: { ...params, images: batch },
-        workgroups: gridFor(batch * Math.ceil(positions / 4) * Math.ceil(channels / (4 * CHANNEL_LANES)) * CHANNEL_LANES),
-        flops,
-        bytes: 4 * (x.size + masks.size + dy.size),
-      });
+      const given = { dy, m: masks, mass, dx: context.target(0) };
+      const moved = 4 * (x.size + masks.size + dy.size);
+      const inQuads = vectors && tiles === 1;
+      const byRule = software && inQuads ? 'quad' : 'direct';
+      if (engine.choose('region-pool-backward', ['direct', ...(inQuads ? (['quad'] as const) : [])], byRule, problem) === 'quad') {
+        engine.dispatch({
+          shader: 'pooling/region_pool_features_backward_quad',
+          tensors: given,
+          constants: { FOURS },
+          params: { ...params, images: batch, span: QUAD_SPAN },
+          workgroups: gridFor(quadTiles * Math.ceil(positions / (4 * QUAD_SPAN)), 1),
+          flops,
+          bytes: moved,
+        });
+      } else {
+        engine.dispatch({
+          shader: 'pooling/region_pool_features_backward',
+          tensors: given,
+          constants: { CHANNEL_LANES },
+          params: { ...params, images: batch },
+          workgroups: gridFor(batch * Math.ceil(positions / 4) * Math.ceil(channels / (4 * CHANNEL_LANES)) * CHANNEL_LANES),
+          flops,
+          bytes: moved,
+        });
+      }
     }
     if (context.needs(1)) {
       engine.dispatch({
         shader: 'pooling/region_pool_masks_backward',
         tensors: { x, y: pooled, dy, mass, dm: context.target(1) },
         params: { ...params, images: batch },
-        workgroups: gridFor(batch * regionTiles * Math.ceil(positions / 4)),
+        workgroups: gridFor(batch * fours * Math.ceil(positions / 4)),
         flops,
         bytes: 4 * (x.size + masks.size + 2 * dy.size),
       });

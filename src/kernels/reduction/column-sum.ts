@@ -1,6 +1,13 @@
 import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
 import { elementWidth } from '../elementwise/geometry.js';
 import { columnShares, rowsAndColumns } from '../normalization/rows.js';
+import { problemKey } from '../problem-key.js';
+
+/** Threads that a column's shares are dealt to, by variant. */
+const FINISH_SLICES = { serial: 1, slices: 16 } as const;
+/** On a GPU it takes so many shares, and no more than so many columns, for one thread a column to be too few. */
+const MANY_SHARES = 32;
+const FEW_COLUMNS = 32768;
 
 /**
  * Adds up the shares of a two-stage sum over rows, in order: y[c] = Σ_s partial[s, offset + c].
@@ -10,16 +17,19 @@ import { columnShares, rowsAndColumns } from '../normalization/rows.js';
  */
 export function finishColumnSum(engine: Engine, partial: Tensor, offset: number, y: Tensor, z: Tensor | null = null): void {
   const [shares, stride] = partial.shape;
-  const second = z?.size ?? 0;
+  const floats = y.size + (z?.size ?? 0);
+  const { width, constants } = elementWidth(y.size, z?.size ?? 0, stride, offset);
+  const sliced = !engine.info.software && shares >= MANY_SHARES && floats <= FEW_COLUMNS;
+  const SLICES = FINISH_SLICES[engine.choose('column-finish', ['serial', 'slices'], sliced ? 'slices' : 'serial', problemKey({ s: shares, c: floats }))];
   engine.dispatch({
     shader: 'reduction/column_sum_finish',
-    constants: { PAIR: z !== null },
+    constants: { ...constants, PAIR: z !== null, SLICES },
     // A written binding that is not touched still needs a storage of its own.
     tensors: { partial, y, z: z ?? engine.empty([4], 'f32', 'no second sum') },
-    params: { columns: y.size, second, shares, stride, offset },
-    workgroups: gridFor(y.size + second),
-    flops: shares * (y.size + second),
-    bytes: 4 * (shares + 1) * (y.size + second),
+    params: { columns: y.size / width, second: (z?.size ?? 0) / width, shares, stride: stride / width, offset: offset / width },
+    workgroups: gridFor((SLICES * floats) / width),
+    flops: shares * floats,
+    bytes: 4 * (shares + 1) * floats,
   });
 }
 

@@ -6,7 +6,7 @@ import { relationMarginals } from '../../kernels/loss/index.js';
 import { l2Normalize, layerNorm } from '../../kernels/normalization/index.js';
 import { regionPool } from '../../kernels/pooling/index.js';
 import { readProblemKey } from '../../kernels/problem-key.js';
-import { columnSum } from '../../kernels/reduction/index.js';
+import { columnSum, finishColumnSum } from '../../kernels/reduction/index.js';
 import { sinkhorn } from '../../kernels/sinkhorn/index.js';
 import { positiveInput, signedInput, syntheticValues } from './inputs.js';
 import { backwardWorkload, plainWorkload, type Workload } from './workload.js';
@@ -31,6 +31,17 @@ export function columnSharesWorkload(engine: Engine, problem: string): Workload 
   return plainWorkload(engine, () => [columnSum(engine, x)]);
 }
 
+/** Family 'column-finish': the second stage of such a sum alone. */
+export function columnFinishWorkload(engine: Engine, problem: string): Workload {
+  const key = readProblemKey(problem);
+  const partial = signedInput(engine, [key.size('s'), key.size('c')]);
+  const y = engine.empty([key.size('c')]);
+  return plainWorkload(engine, () => {
+    finishColumnSum(engine, partial, 0, y);
+    return [y];
+  });
+}
+
 /** Family 'layer-norm': the forward pass, or all gradients. */
 export function layerNormWorkload(engine: Engine, problem: string): Workload {
   const key = readProblemKey(problem);
@@ -41,13 +52,15 @@ export function layerNormWorkload(engine: Engine, problem: string): Workload {
   return backwardWorkload(engine, inputs, forward, signedInput(engine, [rows, columns]));
 }
 
-/** Family 'region-pool': the forward pass; the backward pass has no variants. */
-export function regionPoolWorkload(engine: Engine, problem: string): Workload {
+/** Family 'region-pool', or 'region-pool-backward': the gradient of the features; that of the maps has no variants. */
+export function regionPoolWorkload(engine: Engine, problem: string, pass: 'forward' | 'backward'): Workload {
   const key = readProblemKey(problem);
   const [b, h, w, c, r] = ['b', 'h', 'w', 'c', 'r'].map((name) => key.size(name));
   const x = signedInput(engine, [b, h, w, c]);
   const masks = positiveInput(engine, [b, r, h, w]);
-  return plainWorkload(engine, () => [engine.noGrad(() => regionPool(engine, x, masks)).pooled]);
+  const forward = () => regionPool(engine, x, masks).pooled;
+  if (pass === 'forward') return plainWorkload(engine, () => [engine.noGrad(forward)]);
+  return backwardWorkload(engine, [x], forward, signedInput(engine, [b, r, c]));
 }
 
 /** Family 'relation-marginals'. */
