@@ -7,10 +7,13 @@
 // Layouts as in window_attention_backward.wgsl; y is the forward pass's result. Needs the feature `subgroups`; a quad
 // is four neighbouring lanes whatever the subgroup's size is.
 //
-// Each lane keeps 4 or 7 keys and values of a window and their gradients in registers, and walks over all queries once:
+// Each lane keeps 4 or 7 keys and values of a window and their gradients to itself, and walks over all queries once:
 // P and dS exist for one query and 16 or 28 keys at a time. A lane loads one vector in four of a query's and broadcasts
 // it. dQ is summed over the quad's lanes; where a window takes several blocks of keys, each later block adds to it.
-// Registers are named and the shift is no constant, as in window_attention_quad.wgsl.
+// Keys, values and their gradients are arrays that are loaded and stored in loops and used by constant indices between:
+// SwiftShader then keeps them in memory, where they end up anyway. As named registers, live through the whole loop over
+// queries, they made it compile six times as long (5 s and more at a window of 7 and 32 channels, 2026-11-23). The shift is no
+// constant, as in window_attention_quad.wgsl.
 //
 // Dispatch: workgroups of 4 lanes, each with one head and one group of windows, so that the table gradient is summed
 // in a fixed order (no atomics, same bits every time); workgroups spill from x into y.
@@ -191,8 +194,6 @@ fn main(
   let second_share = min(lane + 4u, VECTORS - 1u);
   let has_share = lane < VECTORS;
   let has_second = lane + 4u < VECTORS;
-  let none = mat4x4<f32>();
-  let more_none = mat4x3<f32>();
   // This lane's part of the table's gradient, over all windows of the group.
   var table_sums: array<f32, ENTRIES>;
 
@@ -223,197 +224,150 @@ fn main(
       let value_at = key_at + y_elements;
       let more_value_at = more_key_at + y_elements;
 
-      var k0 = load_rows(key_at); var l0 = load_more_rows(more_key_at);
-      var k1 = none; var l1 = more_none;
-      var k2 = none; var l2 = more_none;
-      var k3 = none; var l3 = more_none;
-      var k4 = none; var l4 = more_none;
-      var k5 = none; var l5 = more_none;
-      var k6 = none; var l6 = more_none;
-      var k7 = none; var l7 = more_none;
-      var v0 = load_rows(value_at); var w0 = load_more_rows(more_value_at);
-      var v1 = none; var w1 = more_none;
-      var v2 = none; var w2 = more_none;
-      var v3 = none; var w3 = more_none;
-      var v4 = none; var w4 = more_none;
-      var v5 = none; var w5 = more_none;
-      var v6 = none; var w6 = more_none;
-      var v7 = none; var w7 = more_none;
-      if (VECTORS > 1u) {
-        k1 = load_rows(key_at + 1u); l1 = load_more_rows(more_key_at + 1u);
-        v1 = load_rows(value_at + 1u); w1 = load_more_rows(more_value_at + 1u);
-      }
-      if (VECTORS > 2u) {
-        k2 = load_rows(key_at + 2u); l2 = load_more_rows(more_key_at + 2u);
-        v2 = load_rows(value_at + 2u); w2 = load_more_rows(more_value_at + 2u);
-      }
-      if (VECTORS > 3u) {
-        k3 = load_rows(key_at + 3u); l3 = load_more_rows(more_key_at + 3u);
-        v3 = load_rows(value_at + 3u); w3 = load_more_rows(more_value_at + 3u);
-      }
-      if (VECTORS > 4u) {
-        k4 = load_rows(key_at + 4u); l4 = load_more_rows(more_key_at + 4u);
-        v4 = load_rows(value_at + 4u); w4 = load_more_rows(more_value_at + 4u);
-      }
-      if (VECTORS > 5u) {
-        k5 = load_rows(key_at + 5u); l5 = load_more_rows(more_key_at + 5u);
-        v5 = load_rows(value_at + 5u); w5 = load_more_rows(more_value_at + 5u);
-      }
-      if (VECTORS > 6u) {
-        k6 = load_rows(key_at + 6u); l6 = load_more_rows(more_key_at + 6u);
-        v6 = load_rows(value_at + 6u); w6 = load_more_rows(more_value_at + 6u);
-      }
-      if (VECTORS > 7u) {
-        k7 = load_rows(key_at + 7u); l7 = load_more_rows(more_key_at + 7u);
-        v7 = load_rows(value_at + 7u); w7 = load_more_rows(more_value_at + 7u);
+      var k: array<mat4x4<f32>, 8>; var l: array<mat4x3<f32>, 8>;
+      var v: array<mat4x4<f32>, 8>; var w: array<mat4x3<f32>, 8>;
+      for (var c = 0u; c < VECTORS; c++) {
+        k[c] = load_rows(key_at + c); l[c] = load_more_rows(more_key_at + c);
+        v[c] = load_rows(value_at + c); w[c] = load_more_rows(more_value_at + c);
       }
       // Gradients of keys (dk, dl) and values (dv, dw).
-      var dk0 = none; var dl0 = more_none; var dv0 = none; var dw0 = more_none;
-      var dk1 = none; var dl1 = more_none; var dv1 = none; var dw1 = more_none;
-      var dk2 = none; var dl2 = more_none; var dv2 = none; var dw2 = more_none;
-      var dk3 = none; var dl3 = more_none; var dv3 = none; var dw3 = more_none;
-      var dk4 = none; var dl4 = more_none; var dv4 = none; var dw4 = more_none;
-      var dk5 = none; var dl5 = more_none; var dv5 = none; var dw5 = more_none;
-      var dk6 = none; var dl6 = more_none; var dv6 = none; var dw6 = more_none;
-      var dk7 = none; var dl7 = more_none; var dv7 = none; var dw7 = more_none;
+      var dk = array<mat4x4<f32>, 8>(); var dl = array<mat4x3<f32>, 8>();
+      var dv = array<mat4x4<f32>, 8>(); var dw = array<mat4x3<f32>, 8>();
 
-      for (var query_y = 0u; query_y < WINDOW; query_y++) {
+      var query_y = 0u;
+      var query_x = 0u;
+      for (var query = 0u; query < TOKENS; query++) {
         let row = (top + query_y + params.shift_y) % height;
         let query_slice = slice_of(top + query_y, params.windows_y * WINDOW, params.shift_y) * 3u;
-        for (var query_x = 0u; query_x < WINDOW; query_x++) {
-          let pixel = row * width + (left + query_x + params.shift_x) % width;
-          let query_at = (first_pixel + pixel) * row_elements + head * VECTORS;
-          let grad_at = (first_pixel + pixel) * y_elements + head * VECTORS;
-          let own_q = qkv[query_at + share] * scale;
-          let own_g = dy[grad_at + share];
-          var own_product = select(0.0, dot(own_g, y[grad_at + share]), has_share);
-          var second_q = own_q;
-          var second_g = own_g;
-          if (VECTORS > 4u) {
-            second_q = qkv[query_at + second_share] * scale;
-            second_g = dy[grad_at + second_share];
-            own_product += select(0.0, dot(second_g, y[grad_at + second_share]), has_second);
+        let pixel = row * width + (left + query_x + params.shift_x) % width;
+        let query_at = (first_pixel + pixel) * row_elements + head * VECTORS;
+        let grad_at = (first_pixel + pixel) * y_elements + head * VECTORS;
+        let own_q = qkv[query_at + share] * scale;
+        let own_g = dy[grad_at + share];
+        var own_product = select(0.0, dot(own_g, y[grad_at + share]), has_share);
+        var second_q = own_q;
+        var second_g = own_g;
+        if (VECTORS > 4u) {
+          second_q = qkv[query_at + second_share] * scale;
+          second_g = dy[grad_at + second_share];
+          own_product += select(0.0, dot(second_g, y[grad_at + second_share]), has_second);
+        }
+        let row_sum = quad_sum(own_product);
+        let row_lse = lse[(image * heads + head) * height * width + pixel];
+
+        let q0 = quadBroadcast(own_q, 0u);
+        let q1 = quadBroadcast(own_q, 1u);
+        let q2 = quadBroadcast(own_q, 2u);
+        let q3 = quadBroadcast(own_q, 3u);
+        let q4 = quadBroadcast(second_q, 0u);
+        let q5 = quadBroadcast(second_q, 1u);
+        let q6 = quadBroadcast(second_q, 2u);
+        let q7 = quadBroadcast(second_q, 3u);
+        let g0 = quadBroadcast(own_g, 0u);
+        let g1 = quadBroadcast(own_g, 1u);
+        let g2 = quadBroadcast(own_g, 2u);
+        let g3 = quadBroadcast(own_g, 3u);
+        let g4 = quadBroadcast(second_g, 0u);
+        let g5 = quadBroadcast(second_g, 1u);
+        let g6 = quadBroadcast(second_g, 2u);
+        let g7 = quadBroadcast(second_g, 3u);
+        var score = products(k[0], q0);
+        var more_score = more_products(l[0], q0);
+        if (VECTORS > 1u) { score += products(k[1], q1); more_score += more_products(l[1], q1); }
+        if (VECTORS > 2u) { score += products(k[2], q2); more_score += more_products(l[2], q2); }
+        if (VECTORS > 3u) { score += products(k[3], q3); more_score += more_products(l[3], q3); }
+        if (VECTORS > 4u) { score += products(k[4], q4); more_score += more_products(l[4], q4); }
+        if (VECTORS > 5u) { score += products(k[5], q5); more_score += more_products(l[5], q5); }
+        if (VECTORS > 6u) { score += products(k[6], q6); more_score += more_products(l[6], q6); }
+        if (VECTORS > 7u) { score += products(k[7], q7); more_score += more_products(l[7], q7); }
+        var slope = products(v[0], g0);
+        var more_slope = more_products(w[0], g0);
+        if (VECTORS > 1u) { slope += products(v[1], g1); more_slope += more_products(w[1], g1); }
+        if (VECTORS > 2u) { slope += products(v[2], g2); more_slope += more_products(w[2], g2); }
+        if (VECTORS > 3u) { slope += products(v[3], g3); more_slope += more_products(w[3], g3); }
+        if (VECTORS > 4u) { slope += products(v[4], g4); more_slope += more_products(w[4], g4); }
+        if (VECTORS > 5u) { slope += products(v[5], g5); more_slope += more_products(w[5], g5); }
+        if (VECTORS > 6u) { slope += products(v[6], g6); more_slope += more_products(w[6], g6); }
+        if (VECTORS > 7u) { slope += products(v[7], g7); more_slope += more_products(w[7], g7); }
+
+        let query_code = query_y * SPAN + query_x;
+        let here = entry + query_code;
+        let more_here = more_entry + query_code;
+        let at = here * heads + head;
+        score += vec4<f32>(table[at.x], table[at.y], table[at.z], table[at.w]) - row_lse;
+        if (TALL) {
+          let more_at = more_here * heads + head;
+          more_score += vec3<f32>(table[more_at.x], table[more_at.y], table[more_at.z]) - row_lse;
+        }
+        let query_region = query_slice + slice_of(left + query_x, params.windows_x * WINDOW, params.shift_x);
+        score -= select(vec4<f32>(100.0), vec4<f32>(), region == vec4<u32>(query_region));
+        more_score -= select(vec3<f32>(100.0), vec3<f32>(), more_region == vec3<u32>(query_region));
+        let weight = select(vec4<f32>(), exp(score), vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(valid));
+        slope = weight * (slope - row_sum);
+        table_sums[here.x] += slope.x;
+        table_sums[here.y] += slope.y;
+        table_sums[here.z] += slope.z;
+        table_sums[here.w] += slope.w;
+        var more_weight = vec3<f32>();
+        if (TALL) {
+          more_weight = select(vec3<f32>(), exp(more_score), vec3<u32>(4u, 5u, 6u) < vec3<u32>(valid));
+          more_slope = more_weight * (more_slope - row_sum);
+          table_sums[more_here.x] += more_slope.x;
+          table_sums[more_here.y] += more_slope.y;
+          table_sums[more_here.z] += more_slope.z;
+        }
+
+        dv[0] = add_outer(dv[0], weight, g0); dw[0] = add_more_outer(dw[0], more_weight, g0);
+        if (VECTORS > 1u) { dv[1] = add_outer(dv[1], weight, g1); dw[1] = add_more_outer(dw[1], more_weight, g1); }
+        if (VECTORS > 2u) { dv[2] = add_outer(dv[2], weight, g2); dw[2] = add_more_outer(dw[2], more_weight, g2); }
+        if (VECTORS > 3u) { dv[3] = add_outer(dv[3], weight, g3); dw[3] = add_more_outer(dw[3], more_weight, g3); }
+        if (VECTORS > 4u) { dv[4] = add_outer(dv[4], weight, g4); dw[4] = add_more_outer(dw[4], more_weight, g4); }
+        if (VECTORS > 5u) { dv[5] = add_outer(dv[5], weight, g5); dw[5] = add_more_outer(dw[5], more_weight, g5); }
+        if (VECTORS > 6u) { dv[6] = add_outer(dv[6], weight, g6); dw[6] = add_more_outer(dw[6], more_weight, g6); }
+        if (VECTORS > 7u) { dv[7] = add_outer(dv[7], weight, g7); dw[7] = add_more_outer(dw[7], more_weight, g7); }
+        dk[0] = add_outer(dk[0], slope, q0); dl[0] = add_more_outer(dl[0], more_slope, q0);
+        if (VECTORS > 1u) { dk[1] = add_outer(dk[1], slope, q1); dl[1] = add_more_outer(dl[1], more_slope, q1); }
+        if (VECTORS > 2u) { dk[2] = add_outer(dk[2], slope, q2); dl[2] = add_more_outer(dl[2], more_slope, q2); }
+        if (VECTORS > 3u) { dk[3] = add_outer(dk[3], slope, q3); dl[3] = add_more_outer(dl[3], more_slope, q3); }
+        if (VECTORS > 4u) { dk[4] = add_outer(dk[4], slope, q4); dl[4] = add_more_outer(dl[4], more_slope, q4); }
+        if (VECTORS > 5u) { dk[5] = add_outer(dk[5], slope, q5); dl[5] = add_more_outer(dl[5], more_slope, q5); }
+        if (VECTORS > 6u) { dk[6] = add_outer(dk[6], slope, q6); dl[6] = add_more_outer(dl[6], more_slope, q6); }
+        if (VECTORS > 7u) { dk[7] = add_outer(dk[7], slope, q7); dl[7] = add_more_outer(dl[7], more_slope, q7); }
+
+        var d0 = quad_sum4(mixture(k[0], l[0], slope, more_slope)); var d1 = d0; var d2 = d0; var d3 = d0;
+        if (VECTORS > 1u) { d1 = quad_sum4(mixture(k[1], l[1], slope, more_slope)); }
+        if (VECTORS > 2u) { d2 = quad_sum4(mixture(k[2], l[2], slope, more_slope)); }
+        if (VECTORS > 3u) { d3 = quad_sum4(mixture(k[3], l[3], slope, more_slope)); }
+        var own_d = own_of(lane, d0, d1, d2, d3) * scale;
+        if (has_share) {
+          if (part > 0u) {
+            own_d += dqkv[query_at + share];
           }
-          let row_sum = quad_sum(own_product);
-          let row_lse = lse[(image * heads + head) * height * width + pixel];
-
-          let q0 = quadBroadcast(own_q, 0u);
-          let q1 = quadBroadcast(own_q, 1u);
-          let q2 = quadBroadcast(own_q, 2u);
-          let q3 = quadBroadcast(own_q, 3u);
-          let q4 = quadBroadcast(second_q, 0u);
-          let q5 = quadBroadcast(second_q, 1u);
-          let q6 = quadBroadcast(second_q, 2u);
-          let q7 = quadBroadcast(second_q, 3u);
-          let g0 = quadBroadcast(own_g, 0u);
-          let g1 = quadBroadcast(own_g, 1u);
-          let g2 = quadBroadcast(own_g, 2u);
-          let g3 = quadBroadcast(own_g, 3u);
-          let g4 = quadBroadcast(second_g, 0u);
-          let g5 = quadBroadcast(second_g, 1u);
-          let g6 = quadBroadcast(second_g, 2u);
-          let g7 = quadBroadcast(second_g, 3u);
-          var score = products(k0, q0);
-          var more_score = more_products(l0, q0);
-          if (VECTORS > 1u) { score += products(k1, q1); more_score += more_products(l1, q1); }
-          if (VECTORS > 2u) { score += products(k2, q2); more_score += more_products(l2, q2); }
-          if (VECTORS > 3u) { score += products(k3, q3); more_score += more_products(l3, q3); }
-          if (VECTORS > 4u) { score += products(k4, q4); more_score += more_products(l4, q4); }
-          if (VECTORS > 5u) { score += products(k5, q5); more_score += more_products(l5, q5); }
-          if (VECTORS > 6u) { score += products(k6, q6); more_score += more_products(l6, q6); }
-          if (VECTORS > 7u) { score += products(k7, q7); more_score += more_products(l7, q7); }
-          var slope = products(v0, g0);
-          var more_slope = more_products(w0, g0);
-          if (VECTORS > 1u) { slope += products(v1, g1); more_slope += more_products(w1, g1); }
-          if (VECTORS > 2u) { slope += products(v2, g2); more_slope += more_products(w2, g2); }
-          if (VECTORS > 3u) { slope += products(v3, g3); more_slope += more_products(w3, g3); }
-          if (VECTORS > 4u) { slope += products(v4, g4); more_slope += more_products(w4, g4); }
-          if (VECTORS > 5u) { slope += products(v5, g5); more_slope += more_products(w5, g5); }
-          if (VECTORS > 6u) { slope += products(v6, g6); more_slope += more_products(w6, g6); }
-          if (VECTORS > 7u) { slope += products(v7, g7); more_slope += more_products(w7, g7); }
-
-          let query_code = query_y * SPAN + query_x;
-          let here = entry + query_code;
-          let more_here = more_entry + query_code;
-          let at = here * heads + head;
-          score += vec4<f32>(table[at.x], table[at.y], table[at.z], table[at.w]) - row_lse;
-          if (TALL) {
-            let more_at = more_here * heads + head;
-            more_score += vec3<f32>(table[more_at.x], table[more_at.y], table[more_at.z]) - row_lse;
-          }
-          let query_region = query_slice + slice_of(left + query_x, params.windows_x * WINDOW, params.shift_x);
-          score -= select(vec4<f32>(100.0), vec4<f32>(), region == vec4<u32>(query_region));
-          more_score -= select(vec3<f32>(100.0), vec3<f32>(), more_region == vec3<u32>(query_region));
-          let weight = select(vec4<f32>(), exp(score), vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(valid));
-          slope = weight * (slope - row_sum);
-          table_sums[here.x] += slope.x;
-          table_sums[here.y] += slope.y;
-          table_sums[here.z] += slope.z;
-          table_sums[here.w] += slope.w;
-          var more_weight = vec3<f32>();
-          if (TALL) {
-            more_weight = select(vec3<f32>(), exp(more_score), vec3<u32>(4u, 5u, 6u) < vec3<u32>(valid));
-            more_slope = more_weight * (more_slope - row_sum);
-            table_sums[more_here.x] += more_slope.x;
-            table_sums[more_here.y] += more_slope.y;
-            table_sums[more_here.z] += more_slope.z;
-          }
-
-          dv0 = add_outer(dv0, weight, g0); dw0 = add_more_outer(dw0, more_weight, g0);
-          if (VECTORS > 1u) { dv1 = add_outer(dv1, weight, g1); dw1 = add_more_outer(dw1, more_weight, g1); }
-          if (VECTORS > 2u) { dv2 = add_outer(dv2, weight, g2); dw2 = add_more_outer(dw2, more_weight, g2); }
-          if (VECTORS > 3u) { dv3 = add_outer(dv3, weight, g3); dw3 = add_more_outer(dw3, more_weight, g3); }
-          if (VECTORS > 4u) { dv4 = add_outer(dv4, weight, g4); dw4 = add_more_outer(dw4, more_weight, g4); }
-          if (VECTORS > 5u) { dv5 = add_outer(dv5, weight, g5); dw5 = add_more_outer(dw5, more_weight, g5); }
-          if (VECTORS > 6u) { dv6 = add_outer(dv6, weight, g6); dw6 = add_more_outer(dw6, more_weight, g6); }
-          if (VECTORS > 7u) { dv7 = add_outer(dv7, weight, g7); dw7 = add_more_outer(dw7, more_weight, g7); }
-          dk0 = add_outer(dk0, slope, q0); dl0 = add_more_outer(dl0, more_slope, q0);
-          if (VECTORS > 1u) { dk1 = add_outer(dk1, slope, q1); dl1 = add_more_outer(dl1, more_slope, q1); }
-          if (VECTORS > 2u) { dk2 = add_outer(dk2, slope, q2); dl2 = add_more_outer(dl2, more_slope, q2); }
-          if (VECTORS > 3u) { dk3 = add_outer(dk3, slope, q3); dl3 = add_more_outer(dl3, more_slope, q3); }
-          if (VECTORS > 4u) { dk4 = add_outer(dk4, slope, q4); dl4 = add_more_outer(dl4, more_slope, q4); }
-          if (VECTORS > 5u) { dk5 = add_outer(dk5, slope, q5); dl5 = add_more_outer(dl5, more_slope, q5); }
-          if (VECTORS > 6u) { dk6 = add_outer(dk6, slope, q6); dl6 = add_more_outer(dl6, more_slope, q6); }
-          if (VECTORS > 7u) { dk7 = add_outer(dk7, slope, q7); dl7 = add_more_outer(dl7, more_slope, q7); }
-
-          var d0 = quad_sum4(mixture(k0, l0, slope, more_slope)); var d1 = d0; var d2 = d0; var d3 = d0;
-          if (VECTORS > 1u) { d1 = quad_sum4(mixture(k1, l1, slope, more_slope)); }
-          if (VECTORS > 2u) { d2 = quad_sum4(mixture(k2, l2, slope, more_slope)); }
-          if (VECTORS > 3u) { d3 = quad_sum4(mixture(k3, l3, slope, more_slope)); }
-          var own_d = own_of(lane, d0, d1, d2, d3) * scale;
-          if (has_share) {
+          dqkv[query_at + share] = own_d;
+        }
+        if (VECTORS > 4u) {
+          d0 = quad_sum4(mixture(k[4], l[4], slope, more_slope));
+          if (VECTORS > 5u) { d1 = quad_sum4(mixture(k[5], l[5], slope, more_slope)); }
+          if (VECTORS > 6u) { d2 = quad_sum4(mixture(k[6], l[6], slope, more_slope)); }
+          if (VECTORS > 7u) { d3 = quad_sum4(mixture(k[7], l[7], slope, more_slope)); }
+          var second_d = own_of(lane, d0, d1, d2, d3) * scale;
+          if (has_second) {
             if (part > 0u) {
-              own_d += dqkv[query_at + share];
+              second_d += dqkv[query_at + second_share];
             }
-            dqkv[query_at + share] = own_d;
+            dqkv[query_at + second_share] = second_d;
           }
-          if (VECTORS > 4u) {
-            d0 = quad_sum4(mixture(k4, l4, slope, more_slope));
-            if (VECTORS > 5u) { d1 = quad_sum4(mixture(k5, l5, slope, more_slope)); }
-            if (VECTORS > 6u) { d2 = quad_sum4(mixture(k6, l6, slope, more_slope)); }
-            if (VECTORS > 7u) { d3 = quad_sum4(mixture(k7, l7, slope, more_slope)); }
-            var second_d = own_of(lane, d0, d1, d2, d3) * scale;
-            if (has_second) {
-              if (part > 0u) {
-                second_d += dqkv[query_at + second_share];
-              }
-              dqkv[query_at + second_share] = second_d;
-            }
-          }
+        }
+        query_x += 1u;
+        if (query_x == WINDOW) {
+          query_x = 0u;
+          query_y += 1u;
         }
       }
 
-      // The sums move up one place per turn, so that the code that stores them exists once.
       for (var c = 0u; c < VECTORS; c++) {
-        store(valid, key_at + c, more_key_at + c, dk0, dl0);
-        store(valid, value_at + c, more_value_at + c, dv0, dw0);
-        dk0 = dk1; dl0 = dl1; dv0 = dv1; dw0 = dw1;
-        if (VECTORS > 2u) { dk1 = dk2; dl1 = dl2; dv1 = dv2; dw1 = dw2; }
-        if (VECTORS > 3u) { dk2 = dk3; dl2 = dl3; dv2 = dv3; dw2 = dw3; }
-        if (VECTORS > 4u) { dk3 = dk4; dl3 = dl4; dv3 = dv4; dw3 = dw4; }
-        if (VECTORS > 5u) { dk4 = dk5; dl4 = dl5; dv4 = dv5; dw4 = dw5; }
-        if (VECTORS > 6u) { dk5 = dk6; dl5 = dl6; dv5 = dv6; dw5 = dw6; }
-        if (VECTORS > 7u) { dk6 = dk7; dl6 = dl7; dv6 = dv7; dw6 = dw7; }
+        store(valid, key_at + c, more_key_at + c, dk[c], dl[c]);
+        store(valid, value_at + c, more_value_at + c, dv[c], dw[c]);
       }
     }
   }
