@@ -36,7 +36,17 @@ test('every folder of kernels has cases and is tested in exactly one file', () =
 test('only variants that need an optional feature are left out, and exceptions are kernels', () => {
   const compute = Object.keys(shaderSources).filter((name) => shaderSources[name].includes('@compute'));
   const base = baseKernels();
-  const left = ['attention/window_attention_backward_quad', 'attention/window_attention_quad', 'matmul/matmul_f16_matrix', 'matmul/matmul_f16_native', 'matmul/matmul_quad'];
+  const left = [
+    'attention/window_attention_backward_quad',
+    'attention/window_attention_quad',
+    'matmul/matmul_f16_matrix',
+    'matmul/matmul_f16_native',
+    'matmul/matmul_quad',
+    'normalization/layer_norm_backward_quad',
+    'normalization/layer_norm_quad',
+    'pooling/region_pool_features_backward_quad',
+    'pooling/region_pool_quad',
+  ];
   assert.deepEqual(compute.filter((name) => !base.includes(name)), left);
   for (const name of Object.keys(WRONG_VALUES)) assert.ok(base.includes(name), `${name} is no kernel`);
 });
