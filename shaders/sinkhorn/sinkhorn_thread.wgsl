@@ -23,8 +23,10 @@
 //     1 + (T + 1) M + e  A_e, then N times r and M times c (RELAXED)
 //
 // Registers: A is 4 x 4 blocks of 4 x 4, and a vector over rows or columns the four columns of a mat4x4. Both are only
-// ever indexed by what a compiler knows (I and J below are literals in the end), because a thread's registers have no
-// address; blocks past N or M are never touched. There is no branch in the loop: a software adapter takes both sides.
+// ever indexed by what a compiler knows (I and J are literals in the end wherever they index), because a thread's registers
+// have no address; blocks past N or M are never touched. There is no branch in the loop over iterations: a software adapter
+// takes both sides. What comes before and after it is in loops over blocks, which select their place: written out it
+// takes a software adapter seconds to compile.
 //
 // Dispatch: one thread per problem, PROBLEMS per workgroup; workgroups spill from x into y.
 
@@ -70,8 +72,11 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> record: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
 
-// Block 4 I + J holds the rows 4 I .. and the columns 4 J ..: costs at first, then A. A column of it lies in a vector.
+// Block 4 I + J holds the rows 4 I .. and the columns 4 J .. of A. A column of it lies in a vector.
 var<private> blocks: array<mat4x4<f32>, 16>;
+// hi and lo of K of the rows 4 I .., in the columns that are being loaded.
+var<private> highs: array<mat4x4<f32>, 4>;
+var<private> lows: array<mat4x4<f32>, 4>;
 var<private> row_mass: Vector;
 var<private> column_mass: Vector;
 // r and c.
@@ -137,87 +142,116 @@ fn exponential(hi: vec4<f32>, lo: vec4<f32>) -> vec4<f32> {
   return exp(rest) * bitcast<vec4f>(power);
 }
 
+// K of a block, into highs[I] and lows[I]: hi and lo.
 fn load_block(I: u32, J: u32) {
   let i = 4u * I;
   let j = 4u * J;
-  blocks[i + J] = mat4x4<f32>(four_costs(i, j), four_costs(i, j + 1u), four_costs(i, j + 2u), four_costs(i, j + 3u));
+  let k0 = logits(four_costs(i, j), i, j);
+  let k1 = logits(four_costs(i, j + 1u), i, j + 1u);
+  let k2 = logits(four_costs(i, j + 2u), i, j + 2u);
+  let k3 = logits(four_costs(i, j + 3u), i, j + 3u);
+  highs[I] = mat4x4<f32>(k0.hi, k1.hi, k2.hi, k3.hi);
+  lows[I] = mat4x4<f32>(k0.lo, k1.lo, k2.lo, k3.lo);
 }
 
-// hi of K in a block.
-fn highs(I: u32, J: u32) -> mat4x4<f32> {
-  let i = 4u * I;
-  let j = 4u * J;
-  let c = blocks[i + J];
-  return mat4x4<f32>(logits(c[0], i, j).hi, logits(c[1], i, j + 1u).hi, logits(c[2], i, j + 2u).hi, logits(c[3], i, j + 3u).hi);
+// The same of all rows.
+fn load_blocks(J: u32) {
+  load_block(0u, J);
+  if (ROW_BLOCKS > 1u) { load_block(1u, J); }
+  if (ROW_BLOCKS > 2u) { load_block(2u, J); }
+  if (ROW_BLOCKS > 3u) { load_block(3u, J); }
 }
 
-// The largest hi of each row of a block, having loaded it.
-fn row_highest(I: u32, J: u32) -> vec4<f32> {
-  load_block(I, J);
-  let x = highs(I, J);
+fn largest(x: mat4x4<f32>) -> vec4<f32> {
   return max(max(x[0], x[1]), max(x[2], x[3]));
 }
 
-// The largest hi - r of each column of a block.
-fn column_highest(I: u32, J: u32) -> vec4<f32> {
-  let r = row_offset[I];
-  let x = transpose(highs(I, J) - mat4x4<f32>(r, r, r, r));
-  return max(max(x[0], x[1]), max(x[2], x[3]));
+// A vector with `part` at a place that the compiler does not know; and what is there.
+fn placed(x: Vector, at: u32, part: vec4<f32>) -> Vector {
+  return Vector(select(x[0], part, at == 0u), select(x[1], part, at == 1u), select(x[2], part, at == 2u), select(x[3], part, at == 3u));
 }
 
-fn four_entries(c: vec4<f32>, i: u32, j: u32, offset: f32) -> vec4<f32> {
-  let x = logits(c, i, j);
-  return exponential((x.hi - row_offset[i / 4u]) - vec4<f32>(offset), x.lo);
+fn picked(x: Vector, at: u32) -> vec4<f32> {
+  return select(select(x[0], x[1], at == 1u), select(x[2], x[3], at == 3u), at > 1u);
 }
 
-// A in place of costs.
-fn fill_block(I: u32, J: u32) {
-  let i = 4u * I;
-  let j = 4u * J;
-  let c = blocks[i + J];
-  let offset = column_offset[J];
-  blocks[i + J] = mat4x4<f32>(
-    four_entries(c[0], i, j, offset.x),
-    four_entries(c[1], i, j + 1u, offset.y),
-    four_entries(c[2], i, j + 2u, offset.z),
-    four_entries(c[3], i, j + 3u, offset.w),
-  );
+// The same for blocks of A in the rows 4 I ..
+fn place_in_row(I: u32, J: u32, x: mat4x4<f32>) {
+  if (J == 0u) { blocks[4u * I] = x; }
+  if (COLUMN_BLOCKS > 1u) { if (J == 1u) { blocks[4u * I + 1u] = x; } }
+  if (COLUMN_BLOCKS > 2u) { if (J == 2u) { blocks[4u * I + 2u] = x; } }
+  if (COLUMN_BLOCKS > 3u) { if (J == 3u) { blocks[4u * I + 3u] = x; } }
 }
 
-fn fill_blocks(I: u32) {
-  fill_block(I, 0u);
-  if (COLUMN_BLOCKS > 1u) { fill_block(I, 1u); }
-  if (COLUMN_BLOCKS > 2u) { fill_block(I, 2u); }
-  if (COLUMN_BLOCKS > 3u) { fill_block(I, 3u); }
+fn pick_in_row(I: u32, J: u32) -> mat4x4<f32> {
+  var x = blocks[4u * I];
+  if (COLUMN_BLOCKS > 1u) { if (J == 1u) { x = blocks[4u * I + 1u]; } }
+  if (COLUMN_BLOCKS > 2u) { if (J == 2u) { x = blocks[4u * I + 2u]; } }
+  if (COLUMN_BLOCKS > 3u) { if (J == 3u) { x = blocks[4u * I + 3u]; } }
+  return x;
 }
 
-// Costs, masses, offset and floor of the rows 4 I ..
+fn pick_block(I: u32, J: u32) -> mat4x4<f32> {
+  var x = pick_in_row(0u, J);
+  if (ROW_BLOCKS > 1u) { if (I == 1u) { x = pick_in_row(1u, J); } }
+  if (ROW_BLOCKS > 2u) { if (I == 2u) { x = pick_in_row(2u, J); } }
+  if (ROW_BLOCKS > 3u) { if (I == 3u) { x = pick_in_row(3u, J); } }
+  return x;
+}
+
+// Masses, offset and floor of the rows 4 I .., from their largest K.
 fn load_rows(I: u32) {
-  var highest = row_highest(I, 0u);
-  if (COLUMN_BLOCKS > 1u) { highest = max(highest, row_highest(I, 1u)); }
-  if (COLUMN_BLOCKS > 2u) { highest = max(highest, row_highest(I, 2u)); }
-  if (COLUMN_BLOCKS > 3u) { highest = max(highest, row_highest(I, 3u)); }
-  let empty = highest < vec4<f32>(0.5 * DEAD);
-  row_offset[I] = select(highest, vec4<f32>(), empty);
+  let empty = row_offset[I] < vec4<f32>(0.5 * DEAD);
+  row_offset[I] = select(row_offset[I], vec4<f32>(), empty);
   row_floor[I] = select(vec4<f32>(1e-36), vec4<f32>(1.0), empty);
   let rows = four(4u * I);
   let at = min(rows, vec4<u32>(N - 1u)) + problem * N;
   row_mass[I] = select(vec4<f32>(), max(vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]), vec4<f32>()), rows < vec4<u32>(N));
 }
 
-// Masses, offset and floor of the columns 4 J ..; gives beta at first.
+// The largest hi - r of each column of a block.
+fn column_highest(I: u32) -> vec4<f32> {
+  let r = row_offset[I];
+  return largest(transpose(highs[I] - mat4x4<f32>(r, r, r, r)));
+}
+
+// A of a block, with the offsets of its columns.
+fn fill_block(I: u32, J: u32, offset: vec4<f32>) {
+  let r = row_offset[I];
+  let hi = highs[I];
+  let lo = lows[I];
+  place_in_row(I, J, mat4x4<f32>(
+    exponential((hi[0] - r) - vec4<f32>(offset.x), lo[0]),
+    exponential((hi[1] - r) - vec4<f32>(offset.y), lo[1]),
+    exponential((hi[2] - r) - vec4<f32>(offset.z), lo[2]),
+    exponential((hi[3] - r) - vec4<f32>(offset.w), lo[3]),
+  ));
+}
+
+// Masses, offset, floor and entries of the columns 4 J ..; gives beta at first.
 fn load_columns(J: u32) -> vec4<f32> {
-  var highest = column_highest(0u, J);
-  if (ROW_BLOCKS > 1u) { highest = max(highest, column_highest(1u, J)); }
-  if (ROW_BLOCKS > 2u) { highest = max(highest, column_highest(2u, J)); }
-  if (ROW_BLOCKS > 3u) { highest = max(highest, column_highest(3u, J)); }
+  load_blocks(J);
+  var highest = column_highest(0u);
+  if (ROW_BLOCKS > 1u) { highest = max(highest, column_highest(1u)); }
+  if (ROW_BLOCKS > 2u) { highest = max(highest, column_highest(2u)); }
+  if (ROW_BLOCKS > 3u) { highest = max(highest, column_highest(3u)); }
   let empty = highest < vec4<f32>(0.5 * DEAD);
-  column_offset[J] = select(highest, vec4<f32>(), empty);
-  column_floor[J] = select(vec4<f32>(1e-36), vec4<f32>(1.0), empty);
+  let offset = select(highest, vec4<f32>(), empty);
+  let least = select(vec4<f32>(1e-36), vec4<f32>(1.0), empty);
+  column_offset = placed(column_offset, J, offset);
+  column_floor = placed(column_floor, J, least);
   let columns = four(4u * J);
   let at = min(columns, vec4<u32>(M - 1u)) + problem * M;
-  column_mass[J] = select(vec4<f32>(), max(vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]), vec4<f32>()), columns < vec4<u32>(M));
-  return exponential(highest, vec4<f32>());
+  column_mass = placed(column_mass, J, select(vec4<f32>(), max(vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]), vec4<f32>()), columns < vec4<u32>(M)));
+  fill_block(0u, J, offset);
+  if (ROW_BLOCKS > 1u) { fill_block(1u, J, offset); }
+  if (ROW_BLOCKS > 2u) { fill_block(2u, J, offset); }
+  if (ROW_BLOCKS > 3u) { fill_block(3u, J, offset); }
+  let beta = exponential(highest, vec4<f32>());
+  // beta at first counts as a sum: what is small in it is as far out of range.
+  span += 1.0 / (beta + least);
+  keep_columns(J, 0u, beta);
+  return beta;
 }
 
 // A beta of the rows 4 I ..
@@ -301,18 +335,11 @@ fn store_entries(i: u32, j: u32, entry: vec4<f32>, scalings: vec4<f32>) {
 }
 
 fn store_block(I: u32, J: u32, alpha: vec4<f32>, beta: vec4<f32>) {
-  let tile = blocks[4u * I + J];
+  let tile = pick_block(I, J);
   store_entries(4u * I, 4u * J, tile[0], alpha * beta.x);
   store_entries(4u * I, 4u * J + 1u, tile[1], alpha * beta.y);
   store_entries(4u * I, 4u * J + 2u, tile[2], alpha * beta.z);
   store_entries(4u * I, 4u * J + 3u, tile[3], alpha * beta.w);
-}
-
-fn store_blocks(I: u32, alpha: vec4<f32>, beta: Vector) {
-  store_block(I, 0u, alpha, beta[0]);
-  if (COLUMN_BLOCKS > 1u) { store_block(I, 1u, alpha, beta[1]); }
-  if (COLUMN_BLOCKS > 2u) { store_block(I, 2u, alpha, beta[2]); }
-  if (COLUMN_BLOCKS > 3u) { store_block(I, 3u, alpha, beta[3]); }
 }
 
 fn keep_offsets(first: u32, count: u32, x: Vector) {
@@ -335,25 +362,23 @@ fn main(
   let kept_entries = 1u + (params.iterations + 1u) * M;
   record_at = group * PROBLEMS * (kept_entries + 2u * N * M + N + M) + lane;
 
+  let lowest = vec4<f32>(DEAD);
+  row_offset = Vector(lowest, lowest, lowest, lowest);
+  for (var J = 0u; J < COLUMN_BLOCKS; J++) {
+    load_blocks(J);
+    row_offset[0] = max(row_offset[0], largest(highs[0]));
+    if (ROW_BLOCKS > 1u) { row_offset[1] = max(row_offset[1], largest(highs[1])); }
+    if (ROW_BLOCKS > 2u) { row_offset[2] = max(row_offset[2], largest(highs[2])); }
+    if (ROW_BLOCKS > 3u) { row_offset[3] = max(row_offset[3], largest(highs[3])); }
+  }
   load_rows(0u);
   if (ROW_BLOCKS > 1u) { load_rows(1u); }
   if (ROW_BLOCKS > 2u) { load_rows(2u); }
   if (ROW_BLOCKS > 3u) { load_rows(3u); }
   var beta = Vector();
-  beta[0] = load_columns(0u);
-  if (COLUMN_BLOCKS > 1u) { beta[1] = load_columns(1u); }
-  if (COLUMN_BLOCKS > 2u) { beta[2] = load_columns(2u); }
-  if (COLUMN_BLOCKS > 3u) { beta[3] = load_columns(3u); }
-  fill_blocks(0u);
-  if (ROW_BLOCKS > 1u) { fill_blocks(1u); }
-  if (ROW_BLOCKS > 2u) { fill_blocks(2u); }
-  if (ROW_BLOCKS > 3u) { fill_blocks(3u); }
-  // beta at first counts as a sum: what is small in it is as far out of range.
-  span = 1.0 / (beta[0] + column_floor[0]);
-  keep_columns(0u, 0u, beta[0]);
-  if (COLUMN_BLOCKS > 1u) { span += 1.0 / (beta[1] + column_floor[1]); keep_columns(1u, 0u, beta[1]); }
-  if (COLUMN_BLOCKS > 2u) { span += 1.0 / (beta[2] + column_floor[2]); keep_columns(2u, 0u, beta[2]); }
-  if (COLUMN_BLOCKS > 3u) { span += 1.0 / (beta[3] + column_floor[3]); keep_columns(3u, 0u, beta[3]); }
+  for (var J = 0u; J < COLUMN_BLOCKS; J++) {
+    beta = placed(beta, J, load_columns(J));
+  }
 
   var alpha = Vector();
   var miss = 0.0;
@@ -386,10 +411,11 @@ fn main(
   residual[problem] = miss;
   used[problem] = select(0u, t, safe);
   keep(0u, f32(t));
-  store_blocks(0u, alpha[0], beta);
-  if (ROW_BLOCKS > 1u) { store_blocks(1u, alpha[1], beta); }
-  if (ROW_BLOCKS > 2u) { store_blocks(2u, alpha[2], beta); }
-  if (ROW_BLOCKS > 3u) { store_blocks(3u, alpha[3], beta); }
+  for (var tile = 0u; tile < ROW_BLOCKS * COLUMN_BLOCKS; tile++) {
+    let I = tile / COLUMN_BLOCKS;
+    let J = tile % COLUMN_BLOCKS;
+    store_block(I, J, picked(alpha, I), picked(beta, J));
+  }
   if (RELAXED) {
     keep_offsets(kept_entries + N * M, N, row_offset);
     keep_offsets(kept_entries + N * M + N, M, column_offset);
