@@ -59,6 +59,7 @@ test('the README names device, date, commit, losing rows and how every part ende
     titles: new Map([['verify', 'kernels'], ['train', 'a training']]),
     result: measured,
     pytorch: PYTORCH,
+    chrome: result([row('kernel', { time: 8e-3 })], { environment: { ...measured.environment, runtime: 'Chrome 1' } }),
     speed: { stepsPerSecond: 2.5, steps: 10, batch: 32 },
     files: [['results.json', 'rows']],
   });
@@ -68,6 +69,7 @@ test('the README names device, date, commit, losing rows and how every part ende
   assert.match(text, /\| verify \| kernels \| done \| 3 s \| all \/ well \|/);
   assert.match(text, /\| train \| a training \| not run yet \|/);
   assert.match(text, /2\.50 steps\/s/);
+  assert.match(text, /## In Chrome\n\nChrome 1, on .*\| 8\.00 ms \| 4\.00 ms \(0\.500x\) \|/s);
 });
 
 test('a state is gone on with for the same commit and adapter only', async () => {

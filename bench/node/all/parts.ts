@@ -4,6 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PRESETS } from '../../../src/model/presets.js';
+import { reasonOf } from '../../../src/cli/folders.js';
+import { findChrome } from '../../../src/platform/node/chrome.js';
 
 /** dist/, and the folder of the repository above it. */
 const DIST = fileURLToPath(new URL('../../../', import.meta.url));
@@ -40,6 +42,11 @@ export const MEASURED_PARTS = ['products', 'steps', 'steps-tuned', 'peers', 'ker
 /** Parts that run PyTorch, put together in another. */
 export const PYTORCH_PARTS = ['pytorch', 'pytorch-kernels'] as const;
 
+/** Parts that run in Chrome, put together in a third. */
+export const CHROME_PARTS = ['chrome', 'chrome-peers'] as const;
+/** All of them. */
+export const RAW_PARTS = [...MEASURED_PARTS, ...PYTORCH_PARTS, ...CHROME_PARTS] as const;
+
 /** Groups of the suites, by their names. */
 const GROUPS = {
   products: 'Ladder of matmul',
@@ -61,6 +68,16 @@ function findPython(torch: 'auto' | 'cpu'): { readonly python: string } | { read
     reason = 'PyTorch here has no CUDA device';
   }
   return { skip: reason };
+}
+
+/** Null where Chrome can run on the same kind of adapter as this process, otherwise why it cannot. */
+async function withoutChrome(software: boolean): Promise<string | null> {
+  try {
+    const { origin } = await findChrome();
+    return origin === 'bundled' && !software ? 'the bundled Chromium has a software adapter only; install Chrome, or set CHROME_PATH' : null;
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 /**
@@ -88,6 +105,10 @@ export function partsOf({ software, work, adapter, torch, tuned }: PartContext):
     const device = torch === 'cpu' ? ['--device', 'cpu'] : [];
     return { command: found.python, args: [join(ROOT, 'bench/pytorch/run.py'), ...from.flatMap((name) => ['--rows', rawFile(work, name)]), '--presets', presets, '--json', rawFile(work, part), ...device] };
   };
+  const chrome = async (part: string, name: string): Promise<PartCommand> => {
+    const skip = await withoutChrome(software);
+    return skip === null ? suite(part, name, null, '--chrome') : { skip };
+  };
   const { faces, steps } = TRAINING[software ? 'software' : 'gpu'];
   const gpuOnly = (...parts: Part[]): Part[] => (software ? [] : parts);
   return [
@@ -102,6 +123,8 @@ export function partsOf({ software, work, adapter, torch, tuned }: PartContext):
       { name: 'steps-tuned', title: 'training steps with the tuned choices', share: 0.1, command: async () => ((await tuned()) ? suite('steps-tuned', 'training', GROUPS.steps, '--tuned') : { skip: 'nothing was tuned' }) },
     ),
     { name: 'kernels', title: software ? 'the quick suite' : 'kernels, ladders and rivals', share: 0.3, command: async () => suite('kernels', software ? 'quick' : 'kernels', null, ...(await offered())) },
+    { name: 'chrome', title: 'the quick suite in Chrome', share: 0.1, command: () => chrome('chrome', 'quick') },
+    ...gpuOnly({ name: 'chrome-peers', title: 'other WebGPU libraries in Chrome', share: 0.1, command: () => chrome('chrome-peers', 'peers') }),
     ...gpuOnly({ name: 'series', title: 'training steps over batch, image size and number of AUs', share: 0.05, command: () => suite('series', 'training', 'training step of tiny over') }),
     {
       name: 'train',

@@ -14,7 +14,7 @@ import { mergeResults, trimmed } from '../../harness/merge.js';
 import { parseResult, type BenchResult } from '../../harness/schema.js';
 import { renderBenchReport } from '../../report/page.js';
 import { runChild } from './child.js';
-import { MEASURED_PARTS, partsOf, PYTORCH_PARTS, rawFile, type Part } from './parts.js';
+import { CHROME_PARTS, MEASURED_PARTS, partsOf, PYTORCH_PARTS, RAW_PARTS, rawFile, type Part } from './parts.js';
 import { readState, writeState, type AllState, type Outcome } from './state.js';
 import { summaryText, type TrainingSpeed } from './summary.js';
 
@@ -70,6 +70,7 @@ async function writeResults(out: string, work: string, state: AllState, parts: r
   await writeState(out, state);
   const result = await combined(work, MEASURED_PARTS);
   const pytorch = await combined(work, PYTORCH_PARTS);
+  const chrome = await combined(work, CHROME_PARTS);
   const files: [string, string][] = [];
   const keep = async (name: string, what: string, text: string): Promise<void> => {
     await writeFile(join(out, name), text);
@@ -80,9 +81,13 @@ async function writeResults(out: string, work: string, state: AllState, parts: r
     await keep('report.html', 'roofline, rivals, ladders, growth and breakdowns in one page', renderBenchReport(result, pytorch));
   }
   if (pytorch) await keep('pytorch.json', 'the same shapes in PyTorch', `${JSON.stringify(trimmed(pytorch))}\n`);
+  if (chrome) {
+    await keep('chrome.json', 'the quick suite, and other libraries, in Chrome', `${JSON.stringify(trimmed(chrome))}\n`);
+    await keep('chrome.html', 'the same as a page', renderBenchReport(chrome));
+  }
   files.push(['state.json', 'which parts are done']);
   const titles = new Map(parts.map(({ name, title }) => [name, title]));
-  await writeFile(join(out, 'README.md'), summaryText({ state, titles, result, pytorch, speed: await trainingSpeed(work), files }));
+  await writeFile(join(out, 'README.md'), summaryText({ state, titles, result, pytorch, chrome, speed: await trainingSpeed(work), files }));
 }
 
 /** Runs one part, or says why not. */
@@ -117,7 +122,7 @@ export async function runAll({ out, minutes, fresh, torch, adapter }: AllOptions
   const { state: before, stale } = await readState(folder, gitCommit(), name);
   if (stale) say('What is in the folder is of another commit or adapter: everything is measured again.');
   const state: AllState = fresh ? { ...before, parts: {} } : before;
-  if (fresh || stale) for (const part of [...MEASURED_PARTS, ...PYTORCH_PARTS]) await rm(rawFile(work, part), { force: true });
+  if (fresh || stale) for (const part of RAW_PARTS) await rm(rawFile(work, part), { force: true });
   const tuned = async (): Promise<boolean> => (await storedRecords(engine, () => {})).length > 0;
   const parts = partsOf({ software: info.software, work, adapter, torch, tuned });
   say(`${environmentHere(engine).runtime} on ${name}${info.software ? ' (SOFTWARE adapter: no figure says anything about a GPU)' : ''}; results go to ${folder}`);

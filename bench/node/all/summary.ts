@@ -20,6 +20,8 @@ export interface SummaryInput {
   /** Null when nothing was measured yet. */
   readonly result: BenchResult | null;
   readonly pytorch: BenchResult | null;
+  /** The same in Chrome. */
+  readonly chrome: BenchResult | null;
   readonly speed: TrainingSpeed | null;
   /** Files beside it, with what is in them. */
   readonly files: readonly (readonly [name: string, what: string])[];
@@ -110,8 +112,23 @@ function stepTable(result: BenchResult, pytorch: BenchResult | null): string[] {
   return cells.length === 0 ? [] : ['', '## Training steps', '', ...table(head, cells)];
 }
 
+/** What was timed in Chrome, beside the same row in Node. */
+function chromeTable(chrome: BenchResult, result: BenchResult | null): string[] {
+  const inNode = new Map((result?.rows ?? []).map((row) => [row.id, row]));
+  const cells = chrome.rows.flatMap((row) => {
+    const time = timeOf(row)?.median;
+    if (time === undefined) return [];
+    const other = inNode.get(row.id);
+    const before = other && timeOf(other)?.median;
+    return [[`${row.op} ${row.shape}, ${row.pass}`, row.implementation === 'zygo' ? row.variant : row.implementation, formatSeconds(time), before === undefined ? '–' : `${formatSeconds(before)} (${threeDigits(before / time)}x)`]];
+  });
+  if (cells.length === 0) return [];
+  const where = `${chrome.environment.runtime}, on ${adapterLine(chrome)}; not sampled in turns with Node.`;
+  return ['', '## In Chrome', '', where, '', ...table(['Kernel', 'Variant or library', 'Time', 'In Node (its time over the one in Chrome)'], cells)];
+}
+
 /** The whole file. */
-export function summaryText({ state, titles, result, pytorch, speed, files }: SummaryInput): string {
+export function summaryText({ state, titles, result, pytorch, chrome, speed, files }: SummaryInput): string {
   const name = result ? adapterLine(result) : state.adapter;
   const e = result?.environment;
   const software = e?.adapter.software ?? false;
@@ -138,6 +155,7 @@ export function summaryText({ state, titles, result, pytorch, speed, files }: Su
     ...facts,
     ...torch,
     ...(result ? [...kernelTable(result, pytorch), ...ratioTable(result), ...stepTable(result, pytorch)] : []),
+    ...(chrome ? chromeTable(chrome, result) : []),
     ...trained,
     '',
     '## Parts of the run',
