@@ -44,6 +44,8 @@ test('only variants that need an optional feature are left out, and exceptions a
     'matmul/matmul_quad',
     'normalization/layer_norm_backward_quad',
     'normalization/layer_norm_quad',
+    'normalization/softmax_backward_quad',
+    'normalization/softmax_quad',
     'pooling/region_pool_features_backward_quad',
     'pooling/region_pool_quad',
   ];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Engine, ShaderSources } from '../src/engine/index.js';
 import { openEngine } from '../src/kernels/open-engine.js';
-import { filled, launchProduct, matmul, softmax } from '../src/kernels/index.js';
+import { filled, l2Normalize, launchProduct, matmul } from '../src/kernels/index.js';
 import { VARIANT_FAMILIES } from '../src/kernels/variants.js';
 import { findNodeGpu } from '../src/platform/node/gpu.js';
 import { shaderSources } from '../src/shaders.generated.js';
@@ -38,10 +38,10 @@ function clockOf(costs: Record<string, number>) {
   return { asked, timerOf };
 }
 
-/** A product of two matrices of 8 x 8 and a softmax over it. */
+/** A product of two matrices of 8 x 8, its rows brought to unit length. */
 function work(engine: Engine): void {
   const a = filled(engine, [8, 8], 1);
-  engine.capture('work', () => softmax(engine, matmul(engine, a, a))).destroy();
+  engine.capture('work', () => l2Normalize(engine, matmul(engine, a, a))).destroy();
 }
 const onlyMatmul = ({ family }: { readonly family: string }): boolean => family === 'matmul';
 const PROBLEM = 'm8 n8 k8 b1';
@@ -60,7 +60,7 @@ test('a trace names every problem once, with the launches that a shared choice s
     assert.equal(of('matmul').problem, PROBLEM);
     assert.equal(of('matmul').uses, 2);
     assert.equal(traced.filter(onlyMatmul).length, 1);
-    assert.deepEqual(of('rows').launches.map(({ shader }) => shader), ['normalization/softmax']);
+    assert.deepEqual(of('rows').launches.map(({ shader }) => shader), ['normalization/l2_normalize']);
     assert.equal(of('rows').launches[0].tensors.y.writable, true);
     assert.deepEqual(of('items').launches.map(({ shader }) => shader), ['elementwise/fill']);
     await engine.finish();
@@ -98,6 +98,7 @@ test('every family has problems that ask for what their key says, in variants th
       'column-shares': ['r4096 c8'],
       'column-finish': ['s40 c12', 's3 c7'],
       'layer-norm': ['r70 c48', 'r70 c48 backward'],
+      softmax: ['r70 c48', 'r70 c49 backward'],
       'attention-forward': ['b1 h7 w8 c8 a2 s4 shifted'],
       'attention-backward': ['b1 h8 w8 c8 a2 s4'],
       'region-pool': ['b2 h4 w4 c8 r3'],

@@ -131,7 +131,7 @@ function ladders(context: SuiteContext, stages: readonly Stage[]): Group[] {
         ...ladder(engine, weightGradientCase(model, tokens, channels, 3 * channels), 'forward', 'matmul-splits'),
         ...ladder(engine, attention, 'forward', 'attention-forward'),
         ...ladder(engine, attention, 'backward', 'attention-backward'),
-        ...ladder(engine, layerNormCase(model, tokens, channels), 'forward', 'rows'),
+        ...ladder(engine, layerNormCase(model, tokens, channels), 'forward', 'layer-norm'),
         ...ladder(engine, addCase(model, tokens, channels), 'forward', 'items'),
         ...(stage.pooled ? ladder(engine, regionPoolCase(model, batch, size, channels, 12), 'forward', 'region-pool') : []),
       ];

@@ -21,6 +21,8 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   rows: { base: 'thread', variants: { thread: [], lanes8: [], lanes16: [], lanes32: [] } },
   /** Rows read several times, or once into the registers of a workgroup's lanes, or of the four lanes of a quad. */
   'layer-norm': { base: 'reread', variants: { reread: [], kept: [], quad: ['subgroups'] } },
+  /** As layer-norm's. */
+  softmax: { base: 'reread', variants: { reread: [], kept: [], quad: ['subgroups'] } },
   /** Into how many shares sums over rows are cut. */
   'column-shares': { base: 'few', variants: { few: [], many: [] } },
   /** Threads that add up the shares of a column: 1 or 16. */

@@ -12,6 +12,7 @@ import {
   regionPoolWorkload,
   relationMarginalsWorkload,
   sinkhornWorkload,
+  softmaxWorkload,
 } from './model-kernels.js';
 import type { Workload } from './workload.js';
 
@@ -33,6 +34,7 @@ const WORKLOADS: Readonly<Record<string, MakeWorkload>> = {
   'attention-backward': (engine, { problem }) => attentionWorkload(engine, problem, 'backward'),
   rows: launchesWorkload,
   'layer-norm': (engine, { problem }) => layerNormWorkload(engine, problem),
+  softmax: (engine, { problem }) => softmaxWorkload(engine, problem),
   items: launchesWorkload,
   'region-pool': (engine, { problem }) => regionPoolWorkload(engine, problem, 'forward'),
   'region-pool-backward': (engine, { problem }) => regionPoolWorkload(engine, problem, 'backward'),

@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/index.js';
 import { windowAttention } from '../../kernels/attention/index.js';
 import { augmentImages, identityGeometry } from '../../kernels/augment/index.js';
 import { relationMarginals } from '../../kernels/loss/index.js';
-import { l2Normalize, layerNorm } from '../../kernels/normalization/index.js';
+import { l2Normalize, layerNorm, softmax } from '../../kernels/normalization/index.js';
 import { regionPool } from '../../kernels/pooling/index.js';
 import { readProblemKey } from '../../kernels/problem-key.js';
 import { columnSum, finishColumnSum } from '../../kernels/reduction/index.js';
@@ -50,6 +50,16 @@ export function layerNormWorkload(engine: Engine, problem: string): Workload {
   const forward = () => layerNorm(engine, ...inputs);
   if (!key.has('backward')) return plainWorkload(engine, () => [engine.noGrad(forward)]);
   return backwardWorkload(engine, inputs, forward, signedInput(engine, [rows, columns]));
+}
+
+/** Family 'softmax': the forward pass, or the gradient. */
+export function softmaxWorkload(engine: Engine, problem: string): Workload {
+  const key = readProblemKey(problem);
+  const shape = [key.size('r'), key.size('c')];
+  const x = signedInput(engine, shape);
+  const forward = () => softmax(engine, x);
+  if (!key.has('backward')) return plainWorkload(engine, () => [engine.noGrad(forward)]);
+  return backwardWorkload(engine, [x], forward, signedInput(engine, shape));
 }
 
 /** Family 'region-pool', or 'region-pool-backward': the gradient of the features; that of the maps has no variants. */
