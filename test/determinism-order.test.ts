@@ -53,7 +53,7 @@ for (const software of [true, false]) {
 
 /** Kernels that add the same numbers in the opposite order, as arriving atomics might: what stands there, what instead. */
 const OTHER_ORDER: readonly (readonly [shader: string, from: string, to: string])[] = [
-  ['reduction/column_sum_finish', 'partial[share *', 'partial[(params.shares - 1u - share) *'],
+  ['reduction/column_sums_finish', 'partial[places.x + share *', 'partial[places.x + (places.w - 1u - share) *'],
   ['optimizer/sum_squares_partial', 'total += sums[k];', 'total += sums[63u - k];'],
 ];
 

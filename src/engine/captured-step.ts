@@ -8,7 +8,7 @@ import type { Command } from './commands.js';
 import { encode, makeReady, type ReadyCommand } from './encode.js';
 import { DeviceError } from './errors.js';
 import { planMemory, type MemoryPlan } from './memory-plan.js';
-import { tensorsOf, writtenBy, type Recorder } from './recorder.js';
+import { plannedStorage, tensorsOf, writtenBy, type Recorder } from './recorder.js';
 import { profileCommands, type ProfileEntry } from './profile.js';
 import { cutSubmissions, type SubmissionLimits } from './submissions.js';
 import type { Storage } from './tensor.js';
@@ -22,6 +22,8 @@ export class CapturedStep<Outputs> {
   private readonly slots: GPUBuffer[] = [];
   private uniforms: GPUBuffer | null = null;
   private readonly lifetimesOf: readonly Storage[];
+  /** Storages that lie in others of the plan. */
+  private readonly parts: readonly Storage[];
   /** Where each submission of a replay ends. */
   private readonly submissions: readonly number[];
 
@@ -41,13 +43,16 @@ export class CapturedStep<Outputs> {
     const first = new Map<Storage, number>();
     const last = new Map<Storage, number>();
     this.commands.forEach((command, index) => {
-      for (const { storage } of tensorsOf(command)) {
-        if (!recorder.storages.has(storage)) continue;
+      for (const tensor of tensorsOf(command)) {
+        if (!recorder.storages.has(tensor.storage)) continue;
+        const storage = plannedStorage(tensor.storage);
         if (!first.has(storage)) first.set(storage, index);
         last.set(storage, index);
       }
     });
     this.lifetimesOf = [...first.keys()];
+    this.parts = [...recorder.storages].filter(({ within }) => within !== null);
+    const kept = new Set([...outputStorages].map(plannedStorage));
     const apart = this.storagesApart();
     this.plan = planMemory(
       this.lifetimesOf.map((storage, index) => ({
@@ -55,20 +60,26 @@ export class CapturedStep<Outputs> {
         byteLength: storage.byteLength,
         first: first.get(storage) as number,
         // What the caller gets back must outlive the step, so nothing may come after it in its slot,
-        last: outputStorages.has(storage) ? this.commands.length : (last.get(storage) as number),
+        last: kept.has(storage) ? this.commands.length : (last.get(storage) as number),
       })),
     );
   }
 
-  /** For each storage of the plan, those that meet it in a command that writes one of the two. */
+  /**
+   * For each storage of the plan, those that meet it in a command that writes one of the two.
+   * @throws {DeviceError} for a command that reads one part of a joined storage and writes another
+   */
   private storagesApart(): Set<number>[] {
     const placeOf = new Map(this.lifetimesOf.map((storage, index) => [storage, index]));
     const apart = this.lifetimesOf.map(() => new Set<number>());
     for (const command of this.commands) {
-      const met = tensorsOf(command).flatMap(({ storage }) => placeOf.get(storage) ?? []);
+      const met = tensorsOf(command).flatMap(({ storage }) => placeOf.get(plannedStorage(storage)) ?? []);
       for (const { storage } of writtenBy(command)) {
-        const written = placeOf.get(storage);
+        const written = placeOf.get(plannedStorage(storage));
         if (written === undefined) continue;
+        if (tensorsOf(command).some((other) => other.storage !== storage && plannedStorage(other.storage) === plannedStorage(storage))) {
+          throw new DeviceError(`Step ${this.name}: a command uses ${storage.label} beside another part of ${plannedStorage(storage).label}, and writes one of them.`);
+        }
         for (const other of met) {
           if (other === written) continue;
           apart[written].add(other);
@@ -112,6 +123,11 @@ export class CapturedStep<Outputs> {
       storage.buffer = this.slots[this.plan.assignment[index]];
       storage.bufferOffset = this.plan.offsets[index];
     });
+    for (const part of this.parts) {
+      const { storage, byteOffset } = part.within as NonNullable<Storage['within']>;
+      part.buffer = storage.buffer;
+      part.bufferOffset = storage.bufferOffset + byteOffset;
+    }
     this.makeCommandsReady();
     return this;
   }
@@ -188,7 +204,7 @@ export class CapturedStep<Outputs> {
     this.uniforms?.destroy();
     this.uniforms = null;
     for (const buffer of this.slots.splice(0)) this.pool.give(buffer);
-    for (const storage of this.lifetimesOf) {
+    for (const storage of [...this.lifetimesOf, ...this.parts]) {
       storage.buffer = null;
       storage.freed = true;
     }

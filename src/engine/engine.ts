@@ -10,7 +10,8 @@ import { bytesOf, bytesPerElement, dtypeOf, typedArrayOf, type DType, type Typed
 import { EagerExecutor } from './eager.js';
 import { DeviceError, KernelError, ShapeError } from './errors.js';
 import { ProgramCache, type ShaderSources } from './program.js';
-import { Recorder } from './recorder.js';
+import { Recorder, type Joined } from './recorder.js';
+import type { Work, WorkKind } from './postponed.js';
 import { submissionLimits } from './submissions.js';
 import { formatShape, sizeOf, Storage, Tensor } from './tensor.js';
 import { Tape, type Backward } from './tape.js';
@@ -230,6 +231,31 @@ export class Engine {
     this.executor.run({ kind: 'copy', source, destination });
   }
 
+  /**
+   * In a captured step, lets a piece of work wait until a command needs what it writes, or the step ends: pieces of a kind
+   * that have gathered until then run together. Eagerly it runs at once.
+   */
+  postpone<W extends Work>(kind: WorkKind<W>, work: W): void {
+    if (this.executor instanceof Recorder) this.executor.postponed.add(this, kind, work);
+    else kind.run(this, [work]);
+  }
+
+  /** True for an f32 tensor of the step that is being captured whose storage can become a part of another. */
+  canJoin(tensor: Tensor): boolean {
+    return this.executor instanceof Recorder && this.executor.canJoin(tensor);
+  }
+
+  /**
+   * In a captured step, puts tensors side by side in one storage, so that one binding of a kernel reaches all of them. No
+   * launch may read one of them and write another.
+   * @param tensors that `canJoin` says yes to
+   * @throws {KernelError} for any other
+   */
+  join(tensors: readonly Tensor[], label: string): Joined {
+    if (!(this.executor instanceof Recorder)) throw new KernelError(label, 'joins tensors of a step that is being captured; none is.');
+    return this.executor.join(tensors, label);
+  }
+
   // Variants
 
   /**
@@ -386,6 +412,7 @@ export class Engine {
     this.executor = recorder;
     try {
       const outputs = body();
+      recorder.postponed.settleAll();
       const kept = new Set(tensorsIn(outputs).map((tensor) => tensor.storage));
       return new CapturedStep(name, outputs, this.device, this.pool, () => this.eager.flush(), recorder, kept, [...constants], submissionLimits(this.info.software));
     } catch (error) {

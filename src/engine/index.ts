@@ -10,7 +10,9 @@ export { DeviceError, InputError, KernelError, ShapeError, ZygoError } from './e
 export { gridFor } from './grid.js';
 export { halfBits, halfValues, roundToHalf } from './half.js';
 export { planMemory, type Lifetime, type MemoryPlan } from './memory-plan.js';
+export type { Work, WorkKind } from './postponed.js';
 export type { ShaderSources } from './program.js';
+export type { Joined } from './recorder.js';
 export { reflect, type Reflection } from './reflection.js';
 export { specialize, type Constants } from './specialize.js';
 export type { Backward, BackwardContext, Tape } from './tape.js';

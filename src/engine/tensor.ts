@@ -14,6 +14,8 @@ export class Storage {
   bufferOffset = 0;
   /** True once the memory was given back; using it afterwards is an error. */
   freed = false;
+  /** The storage of a captured step that this one has become a part of, and where in it; see `Engine.join`. */
+  within: { readonly storage: Storage; readonly byteOffset: number } | null = null;
 
   constructor(
     readonly byteLength: number,

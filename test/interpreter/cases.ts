@@ -14,7 +14,7 @@ import { batchNorm, l2Normalize, layerNorm, softmax } from '../../src/kernels/no
 import { adamw, adamwHyper, clipScale, clipScaledGradients, ema, initialLossScale, LOSS_SCALE } from '../../src/kernels/optimizer/index.js';
 import { regionPool } from '../../src/kernels/pooling/index.js';
 import { philox, uniform } from '../../src/kernels/random/index.js';
-import { columnSum, dotOf, mean, scaleByScalar, sum, sumOf } from '../../src/kernels/reduction/index.js';
+import { columnSum, dotOf, finishColumnSums, finishSums, mean, scaleByScalar, sum, sumOf } from '../../src/kernels/reduction/index.js';
 import { auCentres, auMaps } from '../../src/kernels/regions/index.js';
 import { sinkhorn } from '../../src/kernels/sinkhorn/index.js';
 import { randomValues } from '../helpers.js';
@@ -100,6 +100,14 @@ const reduction: RaceCase[] = [
   plain('scaleByScalar', (engine) => scaleByScalar(engine, upload(engine, [1], 1), 3, engine.empty([270]), upload(engine, [270], 2))),
   plain('columnSum', (engine) => columnSum(engine, upload(engine, [35, 6], 1))),
   plain('columnSum, vectors', (engine) => columnSum(engine, upload(engine, [35, 8], 1))),
+  plain('finishColumnSums', (engine) => {
+    const sums = [{ from: 0, to: 0, columns: 12, shares: 20, stride: 12, slices: 16 }, { from: 240, to: 33, columns: 7, shares: 3, stride: 9, slices: 1 }];
+    finishColumnSums(engine, upload(engine, [300], 1), engine.zeros([64]), sums);
+  }),
+  plain('finishSums', (engine) => {
+    const sum = { factor: 0.5, offset: 1, squareRoots: false };
+    finishSums(engine, upload(engine, [300], 1, 1), engine.zeros([8]), [{ ...sum, from: 0, to: 1, count: 200 }, { ...sum, from: 200, to: 3, count: 90, squareRoots: true }]);
+  }),
 ];
 
 const random: RaceCase[] = [

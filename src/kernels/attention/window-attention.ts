@@ -110,8 +110,8 @@ export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, opti
     const dqkv = context.needs(0) ? context.target(0, 'f32') : engine.empty(qkv.shape);
     const dpad = engine.empty(padded ? [batch, paddingTokens, 3 * channels] : [4]);
     const partial = dispatchBackward(engine, geometry, { qkv: inSingle(engine, qkv), pad, table, y: result, dy: inSingle(engine, context.gradient(0)), lse, dqkv, dpad });
-    if (context.needs(1)) columnSum(engine, partial, context.target(1));
-    if (inputs.length > 2 && context.needs(2)) columnSum(engine, dpad, context.target(2));
+    if (context.needs(1)) columnSum(engine, partial, context.target(1), { own: true });
+    if (inputs.length > 2 && context.needs(2)) columnSum(engine, dpad, context.target(2), { own: true });
   });
   return result;
 }

@@ -39,7 +39,7 @@ export function contrastiveCrossEntropy(engine: Engine, logits: Tensor, { temper
     flops: 5 * logits.size,
     bytes: 4 * logits.size,
   });
-  const loss = sumOf(engine, rowLoss, { factor: 1 / rows });
+  const loss = sumOf(engine, rowLoss, { factor: 1 / rows, own: true });
   engine.record('contrastiveCrossEntropy', [logits], [loss], (context) => {
     if (!context.needs(0)) return;
     const launch = itemLaunch(engine, logits.size);

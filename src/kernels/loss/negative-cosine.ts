@@ -26,7 +26,7 @@ export function negativeCosine(engine: Engine, p: Tensor, z: Tensor): Tensor {
     flops: 6 * p.size,
     bytes: 8 * p.size,
   });
-  const loss = sumOf(engine, cosine, { factor: -2 / rows, offset: 2 });
+  const loss = sumOf(engine, cosine, { factor: -2 / rows, offset: 2, own: true });
   engine.record('negativeCosine', [p], [loss], (context) => {
     if (!context.needs(0)) return;
     const launch = itemLaunch(engine, rows * columns);

@@ -2,6 +2,7 @@ import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
 import { elementWidth } from '../elementwise/geometry.js';
 import { columnShares, rowsAndColumns } from '../normalization/rows.js';
 import { problemKey } from '../problem-key.js';
+import { finishTogether } from './column-sums.js';
 
 /** Threads that a column's shares are dealt to, by variant. */
 const FINISH_SLICES = { serial: 1, slices: 16 } as const;
@@ -10,7 +11,8 @@ const MANY_SHARES = 32;
 const FEW_COLUMNS = 32768;
 
 /**
- * Adds up the shares of a two-stage sum over rows, in order: y[c] = Σ_s partial[s, offset + c].
+ * Adds up the shares of a two-stage sum over rows, in order: y[c] = Σ_s partial[s, offset + c]. In a captured step sums
+ * into one arena wait for each other, and for a command that needs one of them.
  * @param partial [shares, stride]
  * @param y [columns], columns + offset ≤ stride; overwritten
  * @param z overwritten with the sums of the columns that follow, in the same launch
@@ -21,27 +23,37 @@ export function finishColumnSum(engine: Engine, partial: Tensor, offset: number,
   const { width, constants } = elementWidth(y.size, z?.size ?? 0, stride, offset);
   const sliced = !engine.info.software && shares >= MANY_SHARES && floats <= FEW_COLUMNS;
   const SLICES = FINISH_SLICES[engine.choose('column-finish', ['serial', 'slices'], sliced ? 'slices' : 'serial', problemKey({ s: shares, c: floats }))];
-  engine.dispatch({
-    shader: 'reduction/column_sum_finish',
-    constants: { ...constants, PAIR: z !== null, SLICES },
-    // A written binding that is not touched still needs a storage of its own.
-    tensors: { partial, y, z: z ?? engine.empty([4], 'f32', 'no second sum') },
-    params: { columns: y.size / width, second: (z?.size ?? 0) / width, shares, stride: stride / width, offset: offset / width },
-    workgroups: gridFor((SLICES * floats) / width),
-    flops: shares * floats,
-    bytes: 4 * (shares + 1) * floats,
-  });
+  const alone = () =>
+    engine.dispatch({
+      shader: 'reduction/column_sum_finish',
+      constants: { ...constants, PAIR: z !== null, SLICES },
+      // A written binding that is not touched still needs a storage of its own.
+      tensors: { partial, y, z: z ?? engine.empty([4], 'f32', 'no second sum') },
+      params: { columns: y.size / width, second: (z?.size ?? 0) / width, shares, stride: stride / width, offset: offset / width },
+      workgroups: gridFor((SLICES * floats) / width),
+      flops: shares * floats,
+      bytes: 4 * (shares + 1) * floats,
+    });
+  finishTogether(engine, { partial, offset, results: z ? [y, z] : [y], slices: SLICES }, alone);
 }
+
+/** So few rows go without a first stage: what it could do in parallel is not worth its launch. */
+const FEW_ROWS = 64;
 
 /**
  * Sum over all leading dimensions, in two stages of fixed order; not differentiable.
  * @param x [..., columns]
  * @param target where to write, a new tensor by default
+ * @param own true where x was made for this sum and nothing else uses it: its sum may wait, see `finishColumnSum`
  * @returns [columns]
  */
-export function columnSum(engine: Engine, x: Tensor, target?: Tensor): Tensor {
+export function columnSum(engine: Engine, x: Tensor, target?: Tensor, { own = false }: { readonly own?: boolean } = {}): Tensor {
   const { rows, columns } = rowsAndColumns(x);
   const y = target ?? engine.empty([columns]);
+  if (own && rows <= FEW_ROWS) {
+    finishColumnSum(engine, engine.view(x, 0, [rows, columns]), 0, y);
+    return y;
+  }
   const { width, constants } = elementWidth(columns);
   const shares = columnShares(engine, rows, columns / width);
   const partial = engine.empty([shares, columns]);

@@ -1,5 +1,6 @@
 import { expectShape, type Engine, type Tensor } from '../../engine/index.js';
 import { elementwiseLaunch } from '../elementwise/geometry.js';
+import { finishSumTogether } from './sums.js';
 
 /** Elements that the single workgroup of the last stage takes without a first stage. */
 const SINGLE_STAGE = 2048;
@@ -14,8 +15,9 @@ export type SumMap = 'identity' | 'square' | 'xLogX';
 const MAPS: Readonly<Record<SumMap, number>> = { identity: 0, square: 1, xLogX: 2 };
 
 /**
- * Last stage of a sum: offset + factor · Σ partial, or of the square roots of partial.
- * @param partial any shape, few elements
+ * Last stage of a sum: offset + factor · Σ partial, or of the square roots of partial. In a captured step last stages wait
+ * for each other, and for a command that needs one of them.
+ * @param partial any shape, few elements; a first stage made for this sum, of which no launch reads one and writes another
  * @returns [1]
  */
 export function finishSum(
@@ -24,6 +26,12 @@ export function finishSum(
   { factor = 1, offset = 0, squareRoots = false }: { factor?: number; offset?: number; squareRoots?: boolean } = {},
 ): Tensor {
   const y = engine.empty([1]);
+  const alone = () => launchFinish(engine, partial, y, { factor, offset, squareRoots });
+  finishSumTogether(engine, partial, y, { count: partial.size, factor, offset, squareRoots }, alone);
+  return y;
+}
+
+function launchFinish(engine: Engine, partial: Tensor, y: Tensor, { factor, offset, squareRoots }: { factor: number; offset: number; squareRoots: boolean }): void {
   engine.dispatch({
     shader: 'reduction/sum_finish',
     constants: { MAP: squareRoots ? 1 : 0 },
@@ -33,20 +41,25 @@ export function finishSum(
     flops: partial.size,
     bytes: 4 * partial.size,
   });
-  return y;
 }
 
 /**
  * offset + factor · Σ map(x), in a fixed order; not differentiable (see `sum` and `mean`).
  * @param x any shape
+ * @param own true where x was made for this sum, see `finishSum`
  * @returns [1]
  */
 export function sumOf(
   engine: Engine,
   x: Tensor,
-  { map = 'identity', factor = 1, offset = 0 }: { map?: SumMap; factor?: number; offset?: number } = {},
+  { map = 'identity', factor = 1, offset = 0, own = false }: { map?: SumMap; factor?: number; offset?: number; own?: boolean } = {},
 ): Tensor {
-  if (map === 'identity' && x.size <= SINGLE_STAGE) return finishSum(engine, x, { factor, offset });
+  if (map === 'identity' && x.size <= SINGLE_STAGE) {
+    if (own) return finishSum(engine, x, { factor, offset });
+    const y = engine.empty([1]);
+    launchFinish(engine, x, y, { factor, offset, squareRoots: false });
+    return y;
+  }
   const groups = partialGroups(x.size);
   const partial = engine.empty([groups]);
   engine.dispatch({
