@@ -3,20 +3,44 @@
  * lane in reverse gives the same bits. That both notice what they should is shown on kernels that break the rule.
  */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
+import type { Engine } from '../src/engine/index.js';
 import { shaderSources } from '../src/shaders.generated.js';
 import { differences, expectSameBits } from './determinism-compare.js';
-import { runOn, withShaders } from './determinism-engine.js';
-import type { RunResult } from './determinism-run.js';
+import { openWith, withInstead, withShaders } from './determinism-engine.js';
+import { trainingRun, type RunResult } from './determinism-run.js';
 import { reverseAll, reversed } from './determinism-schedule.js';
+import { withGeometry } from './geometries.js';
 
 /** Few steps: what differs in one sum is in every parameter soon; one scalar, such as the gradient's norm, may round to the same bits for a few. */
 const STEPS = { until: 8 };
 
+/** Kernels that add the same numbers in the opposite order, as arriving atomics might: what stands there, what instead. */
+const OTHER_ORDER: readonly (readonly [shader: string, from: string, to: string])[] = [
+  ['reduction/column_sums_finish', 'partial[places.x + share *', 'partial[places.x + (places.w - 1u - share) *'],
+  ['optimizer/sum_squares_partial', 'total += sums[k];', 'total += sums[63u - k];'],
+];
+const otherName = (shader: string): string => `other/${shader}`;
+const others = Object.fromEntries(OTHER_ORDER.map(([shader, from, to]) => [otherName(shader), shaderSources[shader].replaceAll(from, to)]));
+
+// One device for the kernels as they are and one for the reversed, so that they are compiled once for both geometries.
+let engine: Engine;
+let inReverse: Engine;
+
+before(async () => {
+  engine = await openWith(others);
+  inReverse = await openWith(reverseAll(shaderSources));
+});
+
+after(() => {
+  engine.destroy();
+  inReverse.destroy();
+});
+
 const usual = new Map<boolean, Promise<RunResult>>();
 /** The run with the kernels as they are, made once for each launch geometry. */
 function usualRun(software: boolean): Promise<RunResult> {
-  const known = usual.get(software) ?? runOn({}, { ...STEPS, software });
+  const known = usual.get(software) ?? trainingRun(withGeometry(engine, software), STEPS);
   usual.set(software, known);
   return known;
 }
@@ -47,20 +71,14 @@ test('no kernel uses atomics', () => {
 
 for (const software of [true, false]) {
   test(`workgroups and lanes in reverse give the same bits (geometry of ${software ? 'a software adapter' : 'a GPU'})`, async () => {
-    expectSameBits(await usualRun(software), await runOn(reverseAll(shaderSources), { ...STEPS, software }), 'the reversed run');
+    expectSameBits(await usualRun(software), await trainingRun(withGeometry(inReverse, software), STEPS), 'the reversed run');
   });
 }
 
-/** Kernels that add the same numbers in the opposite order, as arriving atomics might: what stands there, what instead. */
-const OTHER_ORDER: readonly (readonly [shader: string, from: string, to: string])[] = [
-  ['reduction/column_sums_finish', 'partial[places.x + share *', 'partial[places.x + (places.w - 1u - share) *'],
-  ['optimizer/sum_squares_partial', 'total += sums[k];', 'total += sums[63u - k];'],
-];
-
 test('one sum in another order changes the bits', async () => {
-  for (const [shader, from, to] of OTHER_ORDER) {
+  for (const [shader, from] of OTHER_ORDER) {
     assert.ok(shaderSources[shader].includes(from), `${shader} must hold "${from}"`);
-    const other = await runOn({ [shader]: shaderSources[shader].replaceAll(from, to) }, { ...STEPS, software: true });
+    const other = await trainingRun(withGeometry(withInstead(engine, shader, otherName(shader)), true), STEPS);
     assert.notEqual(differences(await usualRun(true), other).length, 0, `${shader} with another order must be noticed`);
   }
 });

@@ -1,11 +1,14 @@
 /**
- * A training run in a process of its own, started by the determinism tests:
- * node determinism-process.js RESULT.json UNTIL [CHECKPOINT]
+ * Training in a process of its own, started by the determinism tests: goes on from a checkpoint to the end of the run,
+ * and then, on the same device (so that kernels are compiled once), does the whole run.
+ * node determinism-process.js RESULTS.json CHECKPOINT
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { runOn } from './determinism-engine.js';
-import { encodeResult } from './determinism-run.js';
+import { withShaders } from './determinism-engine.js';
+import { encodeResults, trainingRun } from './determinism-run.js';
 
-const [resultFile, until, checkpoint] = process.argv.slice(2);
-const result = await runOn({}, { until: Number(until), ...(checkpoint ? { from: await readFile(checkpoint) } : {}) });
-await writeFile(resultFile, encodeResult(result));
+const [resultsFile, checkpoint] = process.argv.slice(2);
+await withShaders({}, async (engine) => {
+  const resumed = await trainingRun(engine, { from: await readFile(checkpoint) });
+  await writeFile(resultsFile, encodeResults([resumed, await trainingRun(engine)]));
+});

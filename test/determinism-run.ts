@@ -59,6 +59,8 @@ export interface RunResult {
   readonly metrics: readonly StepMetrics[];
   /** The checkpoint at the end: network, target network, AdamW's moments, relation prior and step. */
   readonly checkpoint: Uint8Array<ArrayBuffer>;
+  /** The checkpoint after step CHECKPOINT, where it was asked for. */
+  readonly halfway?: Uint8Array<ArrayBuffer>;
 }
 
 export interface RunOptions {
@@ -67,28 +69,40 @@ export interface RunOptions {
   /** Stops after this step of the 50 that the schedules are made for. */
   readonly until?: number;
   readonly seed?: number;
+  /** Takes a checkpoint after step CHECKPOINT too, and goes on. */
+  readonly halfway?: boolean;
 }
 
 /** Trains on an engine, inside a scope of its own. */
-export function trainingRun(engine: Engine, { from, until = STEPS, seed = 3 }: RunOptions = {}): Promise<RunResult> {
+export function trainingRun(engine: Engine, { from, until = STEPS, seed = 3, halfway = false }: RunOptions = {}): Promise<RunResult> {
   return engine.scope(async () => {
     const trainer = await SelfSupervisedTrainer.create(engine, { preset: PRESET, data: noise(16, 36), batch: BATCH, steps: STEPS, seed });
     if (from) trainer.restore(decodeSnapshot(from, 'checkpoint.safetensors'));
     const metrics: StepMetrics[] = [];
-    await trainer.train((step) => void metrics.push(step), until);
-    const checkpoint = encodeSnapshot(await trainer.snapshot());
+    const train = async (to: number) => {
+      await trainer.train((step) => void metrics.push(step), to);
+      return encodeSnapshot(await trainer.snapshot());
+    };
+    const half = halfway ? { halfway: await train(CHECKPOINT) } : {};
+    const checkpoint = await train(until);
     trainer.destroy();
-    return { metrics, checkpoint };
+    return { metrics, checkpoint, ...half };
   });
 }
 
-/** A run as text, to carry it out of another process or a page: JSON keeps every bit of a finite number. */
-export function encodeResult({ metrics, checkpoint }: RunResult): string {
-  return JSON.stringify({ metrics, checkpoint: Array.from(checkpoint) });
+/** Runs as text, to carry them out of another process or a page: JSON keeps every bit of a finite number. */
+export function encodeResults(results: readonly RunResult[]): string {
+  return JSON.stringify(
+    results.map(({ metrics, checkpoint, halfway }) => ({ metrics, checkpoint: Array.from(checkpoint), ...(halfway ? { halfway: Array.from(halfway) } : {}) })),
+  );
 }
 
-/** Reads what encodeResult wrote. */
-export function decodeResult(text: string): RunResult {
-  const { metrics, checkpoint } = JSON.parse(text) as { metrics: StepMetrics[]; checkpoint: number[] };
-  return { metrics, checkpoint: Uint8Array.from(checkpoint) };
+/** Reads what encodeResults wrote. */
+export function decodeResults(text: string): RunResult[] {
+  const results = JSON.parse(text) as { metrics: StepMetrics[]; checkpoint: number[]; halfway?: number[] }[];
+  return results.map(({ metrics, checkpoint, halfway }) => ({
+    metrics,
+    checkpoint: Uint8Array.from(checkpoint),
+    ...(halfway ? { halfway: Uint8Array.from(halfway) } : {}),
+  }));
 }

@@ -12,54 +12,57 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { Engine } from '../src/engine/index.js';
 import { differences, expectSameBits } from './determinism-compare.js';
-import { runOn, withShaders } from './determinism-engine.js';
-import { CHECKPOINT, decodeResult, STEPS, trainingRun, type RunResult } from './determinism-run.js';
+import { openWith } from './determinism-engine.js';
+import { CHECKPOINT, decodeResults, STEPS, trainingRun, type RunResult } from './determinism-run.js';
 
 const run = promisify(execFile);
 const PROCESS = fileURLToPath(new URL('./determinism-process.js', import.meta.url));
 
-let straight: Promise<RunResult> | null = null;
-/** The run of 50 steps in this process, made once. */
-const straightRun = () => (straight ??= runOn({}));
+// One device for all runs in this process: their kernels are compiled once.
+let engine: Engine;
+/** The run of 50 steps in this process, with a checkpoint taken on the way. */
+let straight: RunResult;
+/** In a new process: the second half from that checkpoint, and all 50 steps. */
+let resumed: RunResult;
+let again: RunResult;
 
-test(`${STEPS} steps twice, each on a new device, give the same bits`, async () => {
-  const first = await straightRun();
-  assert.equal(first.metrics.length, STEPS);
-  assert.deepEqual(Object.keys(first.metrics[0].terms), ['global', 'region', 'contrast', 'relation'], 'all losses must be on');
-  expectSameBits(first, await runOn({}), 'the second run');
-});
-
-test(`a checkpoint at step ${CHECKPOINT}, taken up by a new process, gives the bits of the run that never stopped`, async () => {
-  const expected = await straightRun();
+before(async () => {
+  engine = await openWith({});
+  straight = await trainingRun(engine, { halfway: true });
   const folder = await mkdtemp(join(tmpdir(), 'zygo-determinism-'));
   try {
-    const inProcess = async (...args: string[]) => {
-      const result = join(folder, 'result.json');
-      await run(process.execPath, [PROCESS, result, ...args]);
-      return decodeResult(await readFile(result, 'utf8'));
-    };
-    const half = await inProcess(String(CHECKPOINT));
-    const checkpoint = join(folder, 'checkpoint.safetensors');
-    await writeFile(checkpoint, half.checkpoint);
-    const rest = await inProcess(String(STEPS), checkpoint);
-    assert.equal(rest.metrics.length, STEPS - CHECKPOINT, 'the second process must have done the second half only');
-    expectSameBits({ metrics: [...half.metrics, ...rest.metrics], checkpoint: rest.checkpoint }, expected, 'the resumed run');
+    const [results, checkpoint] = [join(folder, 'results.json'), join(folder, 'checkpoint.safetensors')];
+    await writeFile(checkpoint, straight.halfway as Uint8Array);
+    await run(process.execPath, [PROCESS, results, checkpoint]);
+    [resumed, again] = decodeResults(await readFile(results, 'utf8'));
   } finally {
     await rm(folder, { recursive: true });
   }
 });
 
+after(() => engine.destroy());
+
+test(`${STEPS} steps twice, each on a new device, give the same bits`, () => {
+  assert.equal(straight.metrics.length, STEPS);
+  assert.deepEqual(Object.keys(straight.metrics[0].terms), ['global', 'region', 'contrast', 'relation'], 'all losses must be on');
+  expectSameBits(straight, again, 'the second run');
+});
+
+test(`a checkpoint at step ${CHECKPOINT}, taken up by a new process, gives the bits of the run that never stopped`, () => {
+  assert.equal(resumed.metrics.length, STEPS - CHECKPOINT, 'the new process must have done the second half only');
+  expectSameBits({ ...resumed, metrics: [...straight.metrics.slice(0, CHECKPOINT), ...resumed.metrics] }, straight, 'the resumed run');
+});
+
 test('the comparison sees another seed, and one bit of one number', async () => {
-  const [run, again, other] = await withShaders({}, async (engine) => {
-    const results: RunResult[] = [];
-    for (const seed of [3, 3, 4]) results.push(await trainingRun(engine, { until: 2, seed }));
-    return results;
-  });
-  expectSameBits(run, again, 'the second run on one device');
+  const results: RunResult[] = [];
+  for (const seed of [3, 3, 4]) results.push(await trainingRun(engine, { until: 2, seed }));
+  const [run, same, other] = results;
+  expectSameBits(run, same, 'the second run on one device');
   assert.notEqual(differences(run, other).length, 0, 'another seed must give other bits');
 
   const flipped = run.checkpoint.slice();
