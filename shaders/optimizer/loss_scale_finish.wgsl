@@ -9,7 +9,7 @@
 // partial: count floats; result: [2] = factor, norm; hyper: [8] of adamw, [7] = number of the step from 1;
 // state: [4] = s, steps without overflow since s last changed, overflows so far, and of this step: 0 without overflow,
 // 1 with one, 2 with one at the least s, where a smaller s cannot help.
-// Dispatch: a single thread does the work; count <= 256.
+// Dispatch: one workgroup, whose lanes add up partial as in clip_finish.wgsl; the first does the rest.
 struct Params { count: u32, limit: f32, growth_interval: u32, least: f32, most: f32 }
 
 @group(0) @binding(0) var<storage, read> partial: array<f32>;
@@ -17,6 +17,8 @@ struct Params { count: u32, limit: f32, growth_interval: u32, least: f32, most: 
 @group(0) @binding(2) var<storage, read_write> hyper: array<f32>;
 @group(0) @binding(3) var<storage, read_write> result: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
+
+var<workgroup> sums: array<f32, 64>;
 
 // 1 - beta^t without cancellation: with c(n) = 1 - beta^n, c(a + b) = c(a) + c(b) (1 - c(a)), over the bits of t.
 fn bias_correction(beta: f32, t: u32) -> f32 {
@@ -31,11 +33,20 @@ fn bias_correction(beta: f32, t: u32) -> f32 {
   return correction;
 }
 
-@compute @workgroup_size(1)
-fn main() {
+@compute @workgroup_size(64)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var own = 0.0;
+  for (var k = lane; k < params.count; k += 64u) {
+    own += partial[k];
+  }
+  sums[lane] = own;
+  workgroupBarrier();
+  if (lane != 0u) {
+    return;
+  }
   var total = 0.0;
-  for (var k = 0u; k < params.count; k += 1u) {
-    total += partial[k];
+  for (var k = 0u; k < 64u; k += 1u) {
+    total += sums[k];
   }
   let scale = state[0];
   let norm = sqrt(total) / scale;

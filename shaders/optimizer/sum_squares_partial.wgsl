@@ -1,7 +1,7 @@
 // First stage of the global gradient norm: partial[w] = sum of the squares that workgroup w reads.
 //
 // x: count vec4 (the gradient arena: a multiple of 64 floats, padding zero); partial: one float per workgroup.
-// Dispatch: up to 256 workgroups in x that stride through the arena together, 256 vec4 each at a time: four loads of a
+// Dispatch: up to 1,024 workgroups in x that stride through the arena together, 256 vec4 each at a time: four loads of a
 // lane are on their way at once. One barrier, fixed order.
 struct Params { count: u32 }
 

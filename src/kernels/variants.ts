@@ -23,6 +23,8 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   'layer-norm': { base: 'reread', variants: { reread: [], kept: [], quad: ['subgroups'] } },
   /** As layer-norm's. */
   softmax: { base: 'reread', variants: { reread: [], kept: [], quad: ['subgroups'] } },
+  /** Batch norm of few rows: a thread goes through a column, or the rows of 16 columns stay in a workgroup's registers. */
+  'batch-norm': { base: 'columns', variants: { columns: [], kept: [] } },
   /** Into how many shares sums over rows are cut. */
   'column-shares': { base: 'few', variants: { few: [], many: [] } },
   /** Threads that add up the shares of a column: 1 or 16. */

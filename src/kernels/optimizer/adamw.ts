@@ -5,10 +5,11 @@ import { itemLaunch } from '../elementwise/geometry.js';
 const VECTOR = 4;
 
 /**
- * Workgroups of the gradient norm's first stage at most. A software adapter has few threads to fill, and the single
- * thread of the second stage costs it as much as the first stage of a small arena.
+ * Workgroups of the gradient norm's first stage at most. A large GPU needs megabytes of loads on their way to be busy:
+ * 1,024 workgroups of 64 lanes with four vec4s each have 4 MiB. A software adapter has few threads to fill, and adding
+ * up the second stage costs it as much as the first stage of a small arena.
  */
-const MOST_GROUPS = 256;
+const MOST_GROUPS = 1024;
 const SOFTWARE_GROUPS = 16;
 
 /** The four arenas of identical layout, what drives the step, and where weight decay ends. */
@@ -83,7 +84,7 @@ export function clipScale(engine: Engine, gradients: Tensor, limit: number): Ten
 /**
  * First stage of the gradient norm.
  * @param gradients f32 arena, a multiple of 4 elements
- * @returns [at most 256]: sums of squares
+ * @returns [at most 1024]: sums of squares
  */
 export function sumSquares(engine: Engine, gradients: Tensor): Tensor {
   const count = vectors('gradient norm: gradients', gradients.size);

@@ -6,6 +6,7 @@ import { matmulWorkload } from './matmul.js';
 import {
   attentionWorkload,
   augmentImagesWorkload,
+  batchNormWorkload,
   columnFinishWorkload,
   columnSharesWorkload,
   layerNormWorkload,
@@ -34,6 +35,7 @@ const WORKLOADS: Readonly<Record<string, MakeWorkload>> = {
   'attention-backward': (engine, { problem }) => attentionWorkload(engine, problem, 'backward'),
   rows: launchesWorkload,
   'layer-norm': (engine, { problem }) => layerNormWorkload(engine, problem),
+  'batch-norm': (engine, { problem }) => batchNormWorkload(engine, problem),
   softmax: (engine, { problem }) => softmaxWorkload(engine, problem),
   items: launchesWorkload,
   'region-pool': (engine, { problem }) => regionPoolWorkload(engine, problem, 'forward'),

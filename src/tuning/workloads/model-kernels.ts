@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/index.js';
 import { windowAttention } from '../../kernels/attention/index.js';
 import { augmentImages, identityGeometry } from '../../kernels/augment/index.js';
 import { relationMarginals } from '../../kernels/loss/index.js';
-import { l2Normalize, layerNorm, softmax } from '../../kernels/normalization/index.js';
+import { batchNorm, l2Normalize, layerNorm, softmax } from '../../kernels/normalization/index.js';
 import { regionPool } from '../../kernels/pooling/index.js';
 import { readProblemKey } from '../../kernels/problem-key.js';
 import { columnSum, finishColumnSum } from '../../kernels/reduction/index.js';
@@ -42,15 +42,22 @@ export function columnFinishWorkload(engine: Engine, problem: string): Workload 
   });
 }
 
-/** Family 'layer-norm': the forward pass, or all gradients. */
-export function layerNormWorkload(engine: Engine, problem: string): Workload {
+/** The forward pass of a normalisation with a weight and a bias, or all gradients, as the key says. */
+function normWorkload(engine: Engine, problem: string, normalize: typeof batchNorm | typeof layerNorm): Workload {
   const key = readProblemKey(problem);
   const [rows, columns] = [key.size('r'), key.size('c')];
   const inputs = [signedInput(engine, [rows, columns]), positiveInput(engine, [columns]), signedInput(engine, [columns])] as const;
-  const forward = () => layerNorm(engine, ...inputs);
+  const forward = () => normalize(engine, ...inputs);
   if (!key.has('backward')) return plainWorkload(engine, () => [engine.noGrad(forward)]);
-  return backwardWorkload(engine, inputs, forward, signedInput(engine, [rows, columns]));
+  // Backwards: the gradient of a batch norm's input is 0 where dy is the input itself, and rounding all that is compared.
+  return backwardWorkload(engine, inputs, forward, engine.tensor(syntheticValues(rows * columns, 'f32', true).reverse(), [rows, columns]));
 }
+
+/** Family 'layer-norm'. */
+export const layerNormWorkload = (engine: Engine, problem: string): Workload => normWorkload(engine, problem, layerNorm);
+
+/** Family 'batch-norm'. */
+export const batchNormWorkload = (engine: Engine, problem: string): Workload => normWorkload(engine, problem, batchNorm);
 
 /** Family 'softmax': the forward pass, or the gradient. */
 export function softmaxWorkload(engine: Engine, problem: string): Workload {
