@@ -253,9 +253,10 @@ test('the choice falls on variants that can run', () => {
   const gpu = { software: false, subgroups: true, invocations: 1024 };
   assert.equal(chooseMatmul(gpu, { ...even, m: 4096, n: 4096 }), 'blockWide');
   assert.equal(chooseMatmul({ ...gpu, invocations: 128 }, { ...even, m: 4096, n: 4096 }), 'block');
-  assert.equal(chooseMatmul(gpu, { ...even, m: 100352, n: 96 }), 'blockWide');
+  assert.equal(chooseMatmul(gpu, { ...even, m: 100352, n: 96 }), 'block96');
+  assert.equal(chooseMatmul(gpu, { ...even, m: 100352, n: 64 }), 'block');
   assert.equal(chooseMatmul(gpu, { ...even, m: 256, n: 256 }), 'blockSmall');
-  assert.equal(matmulCandidates({ ...gpu, invocations: 128 }, even).includes('blockWide'), false);
+  assert.equal(matmulCandidates({ ...gpu, invocations: 128 }, even).includes('block96'), false);
   // Neither operand is contiguous along k: any k will do.
   assert.equal(fitsVectors({ ...even, m: 32, k: 9, transposeA: true, transposeB: false }), true);
   assert.equal(fitsVectors({ ...even, m: 33, k: 9, transposeA: true, transposeB: false }), false);

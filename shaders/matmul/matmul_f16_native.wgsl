@@ -11,8 +11,8 @@
 // Dispatch: x = ceil(n / COLUMNS), y = ceil(m / ROWS), z = problems * splits.
 enable f16;
 
-// The tile. 64 x 64, 128 x 64 or 128 x 128; THREADS is ROWS * COLUMNS / 64. 128 x 64 keeps to the limits of every device:
-// 128 threads, 6 KiB.
+// The tile. 64 x 64, 128 x 64, 128 x 96 or 128 x 128; THREADS is ROWS * COLUMNS / 64. 128 x 64 keeps to the limits of every
+// device: 128 threads, 6 KiB.
 const ROWS: u32 = 128u;
 const COLUMNS: u32 = 64u;
 const THREADS: u32 = 128u;
@@ -39,6 +39,8 @@ const ROW_SUMS: bool = false;
 
 // Terms of the inner sum per step.
 const STEP: u32 = 16u;
+// Each thread stages a or b, never both, and needs registers for one of them only.
+const APART: bool = THREADS >= ROWS + COLUMNS;
 
 struct Params {
   m: u32,
@@ -68,29 +70,16 @@ var<workgroup> tileA: array<vec4<f16>, ROWS * STEP / 4u>;
 var<workgroup> tileB: array<vec4<f16>, COLUMNS * STEP / 4u>;
 
 // Four rows of op(a) from `row` on, at k .. k + 3: one column of the result per k.
-fn load_a(base: u32, row: u32, k: u32, end: u32) -> mat4x4<f16> {
-  let exists = vec4<bool>(k < end, k + 1u < end, k + 2u < end, k + 3u < end);
-  let zero = vec4<f16>();
+fn load_a(base: u32, row: u32, k: u32) -> mat4x4<f16> {
   if (TRANSPOSE_A) {
     let m4 = params.m / 4u;
     let ks = min(vec4<u32>(k, k + 1u, k + 2u, k + 3u), vec4<u32>(params.k - 1u));
     let at = base + ks * m4 + min(row / 4u, m4 - 1u);
-    return mat4x4<f16>(
-      select(zero, a[at.x], exists.x),
-      select(zero, a[at.y], exists.y),
-      select(zero, a[at.z], exists.z),
-      select(zero, a[at.w], exists.w),
-    );
+    return mat4x4<f16>(a[at.x], a[at.y], a[at.z], a[at.w]);
   }
-  // k and the end of the sum are multiples of 4.
   let k4 = params.k / 4u;
   let at = base + min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(params.m - 1u)) * k4 + min(k / 4u, k4 - 1u);
-  return transpose(mat4x4<f16>(
-    select(zero, a[at.x], exists.x),
-    select(zero, a[at.y], exists.x),
-    select(zero, a[at.z], exists.x),
-    select(zero, a[at.w], exists.x),
-  ));
+  return transpose(mat4x4<f16>(a[at.x], a[at.y], a[at.z], a[at.w]));
 }
 
 // Four columns of op(b) from `column` on, at k .. k + 3: one column of the result per k.
@@ -211,15 +200,19 @@ fn main(@builtin(local_invocation_index) index: u32, @builtin(workgroup_id) tile
   let stagesA = index < ROWS;
   let groupA = select(index % 8u + index / 32u * 8u, index % (ROWS / 4u), TRANSPOSE_A) % (ROWS / 4u);
   let stepA = select(index / 8u % 4u, index / (ROWS / 4u), TRANSPOSE_A) * 4u;
-  // With 128 x 128 each half of the threads stages one tile; the other half of 128 x 64 only multiplies.
-  let other = select(index, index - ROWS, THREADS > ROWS && index >= ROWS);
-  let stagesB = select((index < COLUMNS), (index >= ROWS), THREADS > ROWS);
+  // The last threads stage b. In a tile with fewer threads than rows and columns some stage both.
+  let firstB = THREADS - COLUMNS;
+  let stagesB = (index >= firstB);
+  let other = select(0u, index - firstB, stagesB);
   let groupB = select(other % (COLUMNS / 4u), other % 8u + other / 32u * 8u, TRANSPOSE_B) % (COLUMNS / 4u);
   let stepB = select(other / (COLUMNS / 4u), other / 8u % 4u, TRANSPOSE_B) * 4u;
 
-  // This thread's place in the grid of ROWS / 8 by COLUMNS / 8 threads.
-  let across = index % (COLUMNS / 8u);
-  let down = index / (COLUMNS / 8u);
+  // This thread's place in the grid of ROWS / 8 by COLUMNS / 8 threads. 32 neighbours are 8 down and 4 across, numbered so
+  // that of two neighbours one reads the same of a, and of two pairs the same of b.
+  let place = index % 32u;
+  let warp = index / 32u;
+  let across = warp % (COLUMNS / 32u) * 4u + place / 4u % 2u * 2u + place % 2u;
+  let down = warp / (COLUMNS / 32u) * 8u + place / 8u * 2u + place / 2u % 2u;
 
   // leftI and rightI: row I of this thread, its first and its second four columns.
   var left0 = vec4<f32>(); var right0 = vec4<f32>();
@@ -236,32 +229,49 @@ fn main(@builtin(local_invocation_index) index: u32, @builtin(workgroup_id) tile
   var nextA = mat4x4<f16>();
   var nextB = mat4x4<f16>();
   if (stagesA) {
-    nextA = load_a(baseA, row0 + 4u * groupA, start + stepA, end);
+    nextA = load_a(baseA, row0 + 4u * groupA, start + stepA);
   }
   if (stagesB) {
-    nextB = load_b(baseB, column0 + 4u * groupB, start + stepB);
+    let loaded = load_b(baseB, column0 + 4u * groupB, start + stepB);
+    if (APART) {
+      nextA = loaded;
+    } else {
+      nextB = loaded;
+    }
   }
   for (var k0 = start; k0 < end; k0 += STEP) {
     if (stagesA) {
-      tileA[stepA * (ROWS / 4u) + groupA] = nextA[0];
-      tileA[(stepA + 1u) * (ROWS / 4u) + groupA] = nextA[1];
-      tileA[(stepA + 2u) * (ROWS / 4u) + groupA] = nextA[2];
-      tileA[(stepA + 3u) * (ROWS / 4u) + groupA] = nextA[3];
+      // Past the end of the sum a is zero. Not where it is loaded: that would wait for the load.
+      let k = k0 + stepA;
+      let zero = vec4<f16>();
+      tileA[stepA * (ROWS / 4u) + groupA] = select(zero, nextA[0], k < end);
+      tileA[(stepA + 1u) * (ROWS / 4u) + groupA] = select(zero, nextA[1], k + 1u < end);
+      tileA[(stepA + 2u) * (ROWS / 4u) + groupA] = select(zero, nextA[2], k + 2u < end);
+      tileA[(stepA + 3u) * (ROWS / 4u) + groupA] = select(zero, nextA[3], k + 3u < end);
     }
     if (stagesB) {
-      tileB[stepB * (COLUMNS / 4u) + groupB] = nextB[0];
-      tileB[(stepB + 1u) * (COLUMNS / 4u) + groupB] = nextB[1];
-      tileB[(stepB + 2u) * (COLUMNS / 4u) + groupB] = nextB[2];
-      tileB[(stepB + 3u) * (COLUMNS / 4u) + groupB] = nextB[3];
+      var values = nextB;
+      if (APART) {
+        values = nextA;
+      }
+      tileB[stepB * (COLUMNS / 4u) + groupB] = values[0];
+      tileB[(stepB + 1u) * (COLUMNS / 4u) + groupB] = values[1];
+      tileB[(stepB + 2u) * (COLUMNS / 4u) + groupB] = values[2];
+      tileB[(stepB + 3u) * (COLUMNS / 4u) + groupB] = values[3];
     }
     workgroupBarrier();
     let next = k0 + STEP;
     if (next < end) {
       if (stagesA) {
-        nextA = load_a(baseA, row0 + 4u * groupA, next + stepA, end);
+        nextA = load_a(baseA, row0 + 4u * groupA, next + stepA);
       }
       if (stagesB) {
-        nextB = load_b(baseB, column0 + 4u * groupB, next + stepB);
+        let loaded = load_b(baseB, column0 + 4u * groupB, next + stepB);
+        if (APART) {
+          nextA = loaded;
+        } else {
+          nextB = loaded;
+        }
       }
     }
     for (var k = 0u; k < STEP; k += 1u) {

@@ -6,13 +6,13 @@ import type { Engine } from '../../engine/index.js';
 import type { HalfMatmulVariant } from './choose-f16.js';
 
 /**
- * The files of shaders/matmul, from the definition up: `matmul_<variant>.wgsl`. blockSmall, block and blockWide are
- * matmul_block.wgsl with tiles of 64 x 64, 128 x 64 and 128 x 128.
+ * The files of shaders/matmul, from the definition up: `matmul_<variant>.wgsl`. blockSmall, block, block96 and blockWide
+ * are matmul_block.wgsl with tiles of 64 x 64, 128 x 64, 128 x 96 and 128 x 128.
  */
 export type MatmulVariant = 'naive' | 'tile' | 'workgroup' | 'register' | 'quad' | BlockVariant;
 
 /** Tiles of matmul_block.wgsl and its f16 forms. */
-export type BlockVariant = 'blockSmall' | 'block' | 'blockWide';
+export type BlockVariant = 'blockSmall' | 'block' | 'block96' | 'blockWide';
 
 /** What the choice depends on. */
 export interface MatmulDevice {
@@ -56,10 +56,11 @@ export interface MatmulSplitting {
  */
 const SPLITTINGS = { none: { workgroups: 1, shortest: Infinity }, few: { workgroups: 64, shortest: 128 }, many: { workgroups: 256, shortest: 256 } } as const satisfies Record<string, MatmulSplitting>;
 
-/** Constants of matmul_block.wgsl. */
+/** Constants of matmul_block.wgsl. All widths of `swin-t` are multiples of 96, most of them none of 128. */
 const BLOCKS = {
   blockSmall: { ROWS: 64, COLUMNS: 64, THREADS: 64 },
   block: { ROWS: 128, COLUMNS: 64, THREADS: 128 },
+  block96: { ROWS: 128, COLUMNS: 96, THREADS: 192 },
   blockWide: { ROWS: 128, COLUMNS: 128, THREADS: 256 },
 } as const satisfies Record<BlockVariant, Readonly<Record<string, number>>>;
 
@@ -104,7 +105,7 @@ export function matmulCandidates(device: MatmulDevice, problem: MatmulProblem): 
 
 /** The block tiles that a device has enough invocations for. */
 export function blockCandidates({ invocations = 128 }: MatmulDevice): BlockVariant[] {
-  return invocations < BLOCKS.blockWide.THREADS ? ['blockSmall', 'block'] : ['blockSmall', 'block', 'blockWide'];
+  return (Object.keys(BLOCKS) as BlockVariant[]).filter((block) => BLOCKS[block].THREADS <= invocations);
 }
 
 /** How an engine's device splits the inner sums of a problem (see `matmulKey`); the plan is `planMatmul`'s. */
@@ -153,16 +154,22 @@ export function chooseMatmul(device: MatmulDevice, problem: MatmulProblem): Matm
 /** Workgroups that keep a GPU busy: about two for each of its hundred or so compute units. */
 const BUSY = 256;
 
+/** Multiply-adds that a value costs which a tile reads: 1 / ROWS + 1 / COLUMNS of them are read per multiply-add. */
+const READ_COST = 8;
+
 /**
- * The largest block tile that still gives a GPU enough workgroups: a larger one reads less memory per multiply-add.
+ * The block tile that costs least of those that give a GPU enough workgroups, 'blockSmall' where none does: tiles that
+ * reach beyond the result multiply for nothing, small ones read more memory per multiply-add.
  * Chosen by design; no GPU was at hand to measure.
  */
 export function chooseBlock(device: MatmulDevice, { m, n, problems }: MatmulProblem): BlockVariant {
-  const busy = blockCandidates(device).filter((block) => {
+  const costs = blockCandidates(device).map((block) => {
     const { ROWS, COLUMNS } = BLOCKS[block];
-    return m >= ROWS / 2 && n > COLUMNS / 2 && Math.ceil(m / ROWS) * Math.ceil(n / COLUMNS) * problems >= BUSY;
+    const tiles = Math.ceil(m / ROWS) * Math.ceil(n / COLUMNS) * problems;
+    const cost = tiles < BUSY ? Infinity : tiles * ROWS * COLUMNS * (1 + READ_COST / ROWS + READ_COST / COLUMNS);
+    return { block, cost };
   });
-  return busy[busy.length - 1] ?? 'blockSmall';
+  return costs.reduce((best, other) => (other.cost < best.cost ? other : best)).block;
 }
 
 /** A file, rows and columns of the result per workgroup, and the constants that set them. */
