@@ -13,17 +13,20 @@ export function isPadded({ height, width, windowSize }: AttentionCase): boolean 
 export async function forEachKind(engine: Engine, shape: AttentionCase, body: (kind: string) => Promise<void>): Promise<void> {
   const { headDim, windowSize } = shape;
   const plain = !isPadded(shape) && headDim % 4 === 0 && headDim <= 32;
-  const staged = 8 * windowSize ** 2 * headDim + 4 * (2 * windowSize - 1) ** 2;
+  const tokens = windowSize ** 2;
+  const staged = 8 * tokens * headDim + 4 * (2 * windowSize - 1) ** 2;
+  const stagedBackward = staged + 4 * tokens * (windowSize + 2);
+  const room = 16 * 1024 - 96;
   const takes = {
     shared: true,
-    rows: plain && windowSize < 12 && staged <= 16 * 1024 - 32,
+    rows: plain && windowSize < 12 && staged <= room,
     direct: true,
     quad: plain && engine.device.features.has('subgroups'),
   };
   for (const kind of KINDS) {
     if (!takes[kind]) continue;
     engine.force('attention-forward', kind);
-    engine.force('attention-backward', kind === 'rows' || (kind === 'direct' && windowSize > 4) ? 'shared' : kind);
+    engine.force('attention-backward', (kind === 'rows' && stagedBackward > room) || (kind === 'direct' && windowSize > 4) ? 'shared' : kind);
     try {
       await body(kind);
     } finally {

@@ -253,6 +253,19 @@ const attention: RaceCase[] = [
   attentionCase(3, 5, 1, 4, 2, 1),
   // Score rows in two blocks: all of them do not fit workgroup memory.
   attentionCase(8, 8, 1, 1, 8, 0),
+  // Two windows one after the other, which only a large map gives a workgroup.
+  plain('attention backward by rows, two windows in a group', (engine) => {
+    const [qkv, table, y, dy, lse] = [[1, 2, 4, 12], [9, 1], [1, 2, 4, 4], [1, 2, 4, 4], [1, 1, 2, 4]].map((shape, index) => upload(engine, shape, index + 1));
+    const dqkv = engine.empty([1, 2, 4, 12]);
+    engine.dispatch({
+      shader: 'attention/window_attention_backward_rows',
+      constants: { WINDOW: 2, HEAD_DIM: 4, SHIFTED: true, LANES: 4, SLOTS: 1 },
+      tensors: { qkv, table, y, dy, lse, dqkv, partial: engine.empty([1, 9]) },
+      params: { images: 1, heads: 1, height: 2, width: 4, windows_y: 1, windows_x: 2, shift_y: 0, shift_x: 1, windows_per_group: 2, groups: 1, scale: 0.5 },
+      workgroups: [1],
+    });
+    return dqkv;
+  }),
 ];
 
 const pooling: RaceCase[] = [

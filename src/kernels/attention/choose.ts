@@ -11,6 +11,9 @@ export type AttentionPass = 'forward' | 'backward';
 /** Bytes of workgroup memory that WebGPU guarantees. */
 const WORKGROUP_BYTES = 16 * 1024;
 
+/** What 'rows' may lose of them between its arrays, each of which begins at a multiple of 16. */
+const ROWS_GAPS = 6 * 16;
+
 /** Bytes of workgroup memory for score rows: the guaranteed ones less what places, codes and sums take. */
 const SCORE_BYTES = 12 * 1024;
 
@@ -37,22 +40,25 @@ export interface KernelChoice {
   readonly itemsPerPair: number;
 }
 
-/** Bytes of workgroup memory that 'rows' takes for a window: keys, values and a head's column of the table. */
-function rowsBytes({ windowSize, headDim }: WindowGeometry): number {
-  return 8 * windowSize ** 2 * headDim + 4 * (2 * windowSize - 1) ** 2;
+/**
+ * Bytes of workgroup memory that 'rows' takes for a window: keys, values and a head's column of the table; in the backward
+ * pass also the slopes of a line of keys, and two numbers for each query.
+ */
+function rowsBytes({ windowSize, headDim }: WindowGeometry, pass: AttentionPass): number {
+  const tokens = windowSize ** 2;
+  return 8 * tokens * headDim + 4 * (2 * windowSize - 1) ** 2 + (pass === 'forward' ? 0 : 4 * tokens * (windowSize + 2));
 }
 
 /**
  * The variants that take a problem. 'shared' takes all; 'direct' windows whose scores fit private memory in the backward
- * pass, and all in the forward pass. 'rows' (forward only) and 'quad' take maps without padding whose heads have 4 to
- * 32 channels, a multiple of 4; 'rows' also has to hold a window's keys and values in workgroup memory.
+ * pass, and all in the forward pass. 'rows' and 'quad' take maps without padding whose heads have 4 to 32 channels, a
+ * multiple of 4; 'rows' also has to hold a window's keys and values in workgroup memory.
  */
 function candidatesOf(engine: Engine, geometry: WindowGeometry, pass: AttentionPass): AttentionKind[] {
   const { windowSize, headDim, paddingTokens } = geometry;
   const plain = paddingTokens === 0 && headDim % 4 === 0 && headDim <= MAX_REGISTER_HEAD_DIM;
   const candidates: AttentionKind[] = ['shared'];
-  // 32 bytes: each of the two arrays behind the first begins at a multiple of 16.
-  if (pass === 'forward' && plain && windowSize ** 2 <= ROW_LANES[4] && rowsBytes(geometry) + 32 <= WORKGROUP_BYTES) candidates.push('rows');
+  if (plain && windowSize ** 2 <= ROW_LANES[4] && rowsBytes(geometry, pass) + ROWS_GAPS <= WORKGROUP_BYTES) candidates.push('rows');
   if (pass === 'forward' || windowSize ** 2 <= MAX_DIRECT_TOKENS) candidates.push('direct');
   if (plain && engine.device.features.has('subgroups')) candidates.push('quad');
   return candidates;
@@ -61,12 +67,13 @@ function candidatesOf(engine: Engine, geometry: WindowGeometry, pass: AttentionP
 /**
  * The rule: a software adapter pays for workgroup memory and barriers in every subgroup, and most of all for loads. It
  * gets kernels that share loads within a quad of lanes where they can, and otherwise ones in which each invocation
- * works alone. No GPU was at hand to compare 'rows' with 'shared' there: GPUs get 'shared' until `zygo tune` has measured.
+ * works alone. No GPU was at hand to measure: by design a GPU gets 'rows', whose subgroups read whole runs of memory where
+ * those of 'shared' read 16 bytes here and there, until `zygo tune` has measured.
  */
 function chooseKind(engine: Engine, geometry: WindowGeometry, pass: AttentionPass): AttentionKind {
   const { batch: b, height: h, width: w, channels: c, heads: a, windowSize: s, shiftX, shiftY } = geometry;
   const candidates = candidatesOf(engine, geometry, pass);
-  const preferred: readonly AttentionKind[] = engine.info.software ? ['quad', 'direct', 'shared'] : ['shared'];
+  const preferred: readonly AttentionKind[] = engine.info.software ? ['quad', 'direct', 'shared'] : ['rows', 'shared'];
   const byRule = preferred.find((kind) => candidates.includes(kind)) ?? 'shared';
   return engine.choose(`attention-${pass}`, candidates, byRule, problemKey({ b, h, w, c, a, s }, { shifted: shiftX + shiftY > 0 }));
 }
@@ -85,7 +92,7 @@ export function chooseKernel(engine: Engine, geometry: WindowGeometry, pass: Att
   }
   if (kind === 'rows') {
     const lanes = ROW_LANES.find((count) => count >= windowSize ** 2) ?? ROW_LANES[4];
-    const slots = Math.max(1, Math.min(Math.floor(ROW_INVOCATIONS / lanes), Math.floor((WORKGROUP_BYTES - 32) / rowsBytes(geometry))));
+    const slots = Math.max(1, Math.min(Math.floor(ROW_INVOCATIONS / lanes), Math.floor((WORKGROUP_BYTES - ROWS_GAPS) / rowsBytes(geometry, pass))));
     return { shader: `${name}_rows`, constants: { ...shape, SHIFTED, LANES: lanes, SLOTS: slots }, kind, itemsPerWorkgroup: slots, itemsPerPair: 1 };
   }
   const vectorised = headDim % 4 === 0;

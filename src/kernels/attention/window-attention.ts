@@ -8,7 +8,7 @@ import { windowGeometry, type WindowAttentionOptions, type WindowGeometry } from
  * Workgroups that the backward pass aims for: enough to fill the device, while windows are grouped so that the
  * table's partial sums stay few.
  */
-const BACKWARD_WORKGROUPS = { direct: 32, shared: 1024, rows: 1024, quad: 64 };
+const BACKWARD_WORKGROUPS = { direct: 32, shared: 1024, rows: 2048, quad: 64 };
 
 function sharedParams(geometry: WindowGeometry): Record<string, number> {
   const { heads, height, width, windowsY, windowsX, shiftY, shiftX, headDim } = geometry;
@@ -50,16 +50,17 @@ function dispatchBackward(engine: Engine, geometry: WindowGeometry, tensors: Bac
   const groups = Math.ceil(windows / windowsPerGroup);
   const partial = engine.empty([groups, tensors.table.size]);
   const { qkv, pad, table, y, dy, lse, dqkv, dpad } = tensors;
+  const unpadded = kind === 'quad' || kind === 'rows';
   engine.dispatch({
     shader,
     constants,
-    tensors: kind === 'quad' ? { qkv, table, y: inSingle(engine, y), dy, lse, dqkv, partial } : { qkv, pad, table, dy, lse, dqkv, dpad, partial },
+    tensors: unpadded ? { qkv, table, y: inSingle(engine, y), dy, lse, dqkv, partial } : { qkv, pad, table, dy, lse, dqkv, dpad, partial },
     params: {
       ...sharedParams(geometry),
       images: batch,
       windows_per_group: windowsPerGroup,
       groups,
-      ...(kind === 'quad' ? {} : { padding_tokens: paddingTokens }),
+      ...(unpadded ? {} : { padding_tokens: paddingTokens }),
     },
     workgroups: gridFor(groups * heads, itemsPerWorkgroup),
     flops: 5 * productFlops(geometry),
