@@ -1,13 +1,16 @@
 // Gradient of unfold.wgsl (col2im): every element of the image sums the places that it was copied to,
 //   dx[b, y, x, c] = sum over (ky, kx) of drows[(b, oy, ox), (ky, kx, c)], where oy stride = y + padding - ky and
 //   ox stride = x + padding - kx have solutions inside the result.
-// A sum that gathers, in a fixed order, instead of a scatter with atomic additions.
+// A sum that gathers, in a fixed order, instead of a scatter with atomic additions. With GELU_GRADIENT it is multiplied by
+// GELU's gradient Phi(p) + p phi(p) at the values p before a GELU that gave the image: dx is the gradient of these.
 //
-// drows [batch * outHeight * outWidth, rowLength]; dx [batch, height, width, channels].
+// drows [batch * outHeight * outWidth, rowLength]; p, dx [batch, height, width, channels]; p is not touched without
+// GELU_GRADIENT.
 // Lengths are counted in `element`s: f32, or vec4<f32> where channels and rowLength are multiples of 4.
 //
 // Dispatch: one thread per element of dx, flat; workgroups spill from x into y.
 alias element = f32;
+const GELU_GRADIENT: bool = false;
 
 struct Params {
   count: u32,
@@ -24,8 +27,17 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> drows: array<element>;
-@group(0) @binding(1) var<storage, read_write> dx: array<element>;
-@group(0) @binding(2) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> p: array<element>;
+@group(0) @binding(2) var<storage, read_write> dx: array<element>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+// Phi(x) + x phi(x), as in elementwise/gelu_backward.wgsl.
+fn gelu_gradient(x: element) -> element {
+  let e = exp(-0.5 * x * x);
+  let t = 1.0 / (1.0 + 0.35 * abs(x));
+  let tail = t * (0.13977842 + t * (0.13676241 + t * (0.1439531 + t * (0.0066017848 + t * (0.21437776 + t * (-0.18670027 + t * 0.045226850)))))) * e;
+  return select(tail, 1.0 - tail, x >= element()) + 0.3989422804 * x * e;
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -54,6 +66,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
       }
     }
+  }
+  if (GELU_GRADIENT) {
+    sum *= gelu_gradient(p[at]);
   }
   dx[at] = sum;
 }

@@ -1,6 +1,7 @@
-// Gradient of l2_normalize: dx = r (dy - y sum(dy y)), exact with the epsilon under the root.
+// Gradient of l2_normalize: dx = r (dy - y sum(dy y)), exact with the epsilon under the root. With ADDS, before + dx: the
+// gradient that x got from its other uses is added on the way.
 //
-// y, dy, dx: [rows, columns]; inverse: [rows] = r of the forward pass.
+// y, dy, before, dx: [rows, columns]; before is not touched without ADDS; inverse: [rows] = r of the forward pass.
 //
 // Dispatch: LANES neighbouring threads share a row and 64 / LANES rows share a workgroup; workgroups spill from x
 // into y. On a GPU LANES is 8 to 32, so that a row is read in coalesced pieces; each lane keeps a partial sum and
@@ -10,14 +11,16 @@ const LANES: u32 = 16u;
 // A row is counted in elements of WIDTH floats: f32, or vec4<f32> with WIDTH 4 where the columns are a multiple of 4.
 alias element = f32;
 const WIDTH: f32 = 1.0;
+const ADDS: bool = false;
 
 struct Params { rows: u32, columns: u32 }
 
 @group(0) @binding(0) var<storage, read> y: array<element>;
 @group(0) @binding(1) var<storage, read> inverse: array<f32>;
 @group(0) @binding(2) var<storage, read> dy: array<element>;
-@group(0) @binding(3) var<storage, read_write> dx: array<element>;
-@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read> before: array<element>;
+@group(0) @binding(4) var<storage, read_write> dx: array<element>;
+@group(0) @binding(5) var<uniform> params: Params;
 
 var<workgroup> sums: array<f32, 64>;
 
@@ -49,6 +52,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }
   let factor = inverse[select(0u, row, valid)];
   for (var c = lane; c < end; c += LANES) {
-    dx[base + c] = factor * (dy[base + c] - y[base + c] * sum);
+    var value = factor * (dy[base + c] - y[base + c] * sum);
+    if (ADDS) {
+      value += before[base + c];
+    }
+    dx[base + c] = value;
   }
 }

@@ -3,7 +3,7 @@ import type { Engine, Tensor } from '../engine/index.js';
 import { concatLast, meanPool } from '../kernels/layout/index.js';
 import { regionPool } from '../kernels/pooling/index.js';
 import { backboneSpecs } from './backbone/specs.js';
-import { Swin, type ForwardOptions } from './backbone/swin.js';
+import { Swin, type ForwardOptions, type ImagePieces } from './backbone/swin.js';
 import type { ParameterLookup, ParameterSpec } from './parameters.js';
 import type { BackboneConfig } from './presets.js';
 
@@ -35,16 +35,16 @@ export class Encoder {
   }
 
   /**
-   * @param image [N, S, S, 3]
+   * @param image [N, S, S, 3], or its pieces, see `imagePieces`
    * @param masks AU attention maps [N, R, h, w], one tensor per pooled stage, or null for the global feature only
    */
-  forward(image: Tensor, masks: readonly Tensor[] | null, options: ForwardOptions = {}): Features {
+  forward(image: Tensor | ImagePieces, masks: readonly Tensor[] | null, options: ForwardOptions = {}): Features {
     const { engine, config } = this;
     const maps = this.backbone.forward(image, options);
     const mapOf = (stage: number) => maps.get(stage) as Tensor;
+    // Pooled first, so that its gradient comes last and is added to that of the regions as it is written.
+    const global = meanPool(engine, mapOf(config.depths.length - 1));
     const regions = masks && joined(engine, config.poolStages.map((stage, index) => regionPool(engine, mapOf(stage), masks[index]).pooled));
-    const last = mapOf(config.depths.length - 1);
-    const [batch, height, width, channels] = last.shape;
-    return { regions, global: meanPool(engine, engine.reshape(last, [batch, height * width, channels])) };
+    return { regions, global };
   }
 }

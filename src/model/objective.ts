@@ -7,7 +7,7 @@ import { affine } from '../kernels/elementwise/index.js';
 import { gatherRows, transpose01 } from '../kernels/layout/index.js';
 import { contrastiveCrossEntropy, negativeCosine, relationMarginals, transportLoss } from '../kernels/loss/index.js';
 import { matmul } from '../kernels/matmul/index.js';
-import { batchNorm, l2Normalize } from '../kernels/normalization/index.js';
+import { batchNorm } from '../kernels/normalization/index.js';
 import { sinkhorn } from '../kernels/sinkhorn/index.js';
 import type { ObjectiveConfig } from './presets.js';
 
@@ -65,6 +65,7 @@ export function regionTerm(engine: Engine, predicted: Tensor, target: Tensor, co
  * InfoNCE per region (van den Oord et al. 2018; momentum target as in He et al. 2020): a region's prediction must
  * find the same face's region in the other view among the same region of all other faces of the batch. With each
  * person's mean taken out (see relativeToPerson), what the region does is left to tell frames apart. Our addition.
+ * @param predicted, target [N, R, D], of unit length
  * @param groups i32 [N], equal for rows of the same face: the face's own other row is no negative
  */
 export function contrastTerm(
@@ -74,8 +75,7 @@ export function contrastTerm(
   groups: Tensor,
   config: ObjectiveConfig,
 ): Term {
-  const byRegion = (x: Tensor) => transpose01(engine, l2Normalize(engine, x));
-  const logits = matmul(engine, byRegion(predicted), byRegion(target), { transposeB: true });
+  const logits = matmul(engine, transpose01(engine, predicted), transpose01(engine, target), { transposeB: true });
   const value = contrastiveCrossEntropy(engine, logits, { temperature: config.contrastTemperature, groups });
   return { name: 'contrast', value, weight: config.contrast };
 }
@@ -84,6 +84,7 @@ export function contrastTerm(
  * Optimal transport between the two views' sets of region features (after UniVIP, Li et al. 2022), improved by a
  * learned reference measure: P = argmin <P, C> + epsilon KL(P || prior) with cost C = 1 - cosine and marginals from
  * each region's similarity to the other view; the term is the transported cost, 1 - sum P cos.
+ * @param predicted, target [N, R, D], of unit length
  * @param prior [R, R], a probability distribution over AU pairs
  */
 export function relationTerm(
@@ -93,11 +94,9 @@ export function relationTerm(
   prior: Tensor,
   config: ObjectiveConfig,
 ): { term: Term; transport: Transport } {
-  const online = l2Normalize(engine, predicted);
-  const other = l2Normalize(engine, target);
-  const cost = affine(engine, matmul(engine, online, other, { transposeB: true }), -1, 1);
+  const cost = affine(engine, matmul(engine, predicted, target, { transposeB: true }), -1, 1);
   const solve = () => {
-    const { a, b } = relationMarginals(engine, online, other, config.relationFloor);
+    const { a, b } = relationMarginals(engine, predicted, target, config.relationFloor);
     return sinkhorn(engine, cost, a, b, {
       epsilon: config.relationEpsilon,
       iterations: config.relationIterations,

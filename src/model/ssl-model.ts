@@ -1,7 +1,7 @@
 /** The self-supervised model: an online network, its running average as target, and what training keeps beside them. */
 import type { Engine, Tensor } from '../engine/index.js';
 import { initialLossScale } from '../kernels/optimizer/index.js';
-import type { ForwardOptions } from './backbone/swin.js';
+import type { ForwardOptions, ImagePieces } from './backbone/swin.js';
 import { Encoder } from './encoder.js';
 import { head, headSpecs } from './heads.js';
 import { layOut, makeParameters, type ArenaLayout, type ParameterLookup, type Parameters, type ParameterSpec } from './parameters.js';
@@ -59,8 +59,8 @@ export class SslModel {
     this.lossScale = precision === 'mixed' ? { state: initialLossScale(engine, preset.lossScale), options: preset.lossScale } : null;
   }
 
-  /** Projections of a network. */
-  project(parameters: ParameterLookup, image: Tensor, masks: readonly Tensor[] | null, options: ForwardOptions = {}): NetworkOutput {
+  /** Projections of a network; see `Encoder.forward`. */
+  project(parameters: ParameterLookup, image: Tensor | ImagePieces, masks: readonly Tensor[] | null, options: ForwardOptions = {}): NetworkOutput {
     const { engine, preset } = this;
     const { global, regions } = new Encoder(engine, parameters, preset.backbone).forward(image, masks, options);
     return {

@@ -148,12 +148,12 @@ export class SelfSupervisedTrainer {
 
   private async readMetrics(step: number, learningRate: number): Promise<StepMetrics> {
     const { engine, objective } = this;
-    const { terms: names, places, scalars, secondMoment, mean, transport } = this.captured.outputs;
+    const { terms: names, places, scalars, secondMoment, moments, transport } = this.captured.outputs;
     // All copies are queued before the first await, so that they see this step's values.
-    const [values, moment, average, residual] = await Promise.all([
+    const [values, second, meansAndVariances, residual] = await Promise.all([
       engine.read(scalars),
       engine.read(secondMoment),
-      engine.read(mean),
+      engine.read(moments),
       transport ? engine.read(transport.residual) : null,
     ]);
     const at = (name: string) => values[places[name]];
@@ -175,7 +175,7 @@ export class SelfSupervisedTrainer {
       terms,
       collapse: {
         featureStd: at('featureStd'),
-        effectiveRank: effectiveRank(moment, average, (2 * this.options.batch * regions) / this.captured.microBatches),
+        effectiveRank: effectiveRank(second, meansAndVariances.filter((_, index) => index % 2 === 0), (2 * this.options.batch * regions) / this.captured.microBatches),
         gradientNorm: at('gradientNorm'),
         ...(residual ? { planEntropy: at('planEntropy'), marginalResidual: Math.max(...residual) } : {}),
         ...(mixed ? { lossScale: at('lossScale'), overflows: at('overflows') } : {}),

@@ -5,13 +5,14 @@
 import type { CapturedStep, Engine, Tensor } from '../engine/index.js';
 import { augmentImages, augmentationParameters } from '../kernels/augment/index.js';
 import { scale as scaled } from '../kernels/elementwise/index.js';
-import { gatherSmall, meanPool, SMALL_STRIDE } from '../kernels/layout/index.js';
-import { featureStd, planEntropy, priorUpdate } from '../kernels/loss/index.js';
+import { gatherSmall, SMALL_STRIDE } from '../kernels/layout/index.js';
+import { featureSpread, planEntropy, priorUpdate, type FeatureSpread } from '../kernels/loss/index.js';
 import { matmul } from '../kernels/matmul/index.js';
 import { l2Normalize } from '../kernels/normalization/index.js';
-import { adamw, ema, LOSS_SCALE_STATE } from '../kernels/optimizer/index.js';
+import { adamw, LOSS_SCALE_STATE } from '../kernels/optimizer/index.js';
 import { auMaps } from '../kernels/regions/index.js';
 import { StochasticDepth } from './backbone/stochastic-depth.js';
+import { imagePieces } from './backbone/swin.js';
 import type { DeviceDataset } from './device-dataset.js';
 import { contrastTerm, globalTerm, regionTerm, relationTerm, relativeToPerson, swapViews, type Term, type Transport } from './objective.js';
 import { stepParameters } from './mixed-parameters.js';
@@ -42,9 +43,9 @@ export interface StepOutputs {
   readonly places: Readonly<Record<string, number>>;
   /** f32: small tensors, one every 256 bytes. */
   readonly scalars: Tensor;
-  /** [D, D] and [1, D]: second moment and mean of the normalised projections, for the effective rank. */
+  /** [D, D]: sum of z zᵀ over the normalised projections z, and [D, 2]: their means and variances, for the effective rank. */
   readonly secondMoment: Tensor;
-  readonly mean: Tensor;
+  readonly moments: Tensor;
   /** The step's transport, or null when the relation loss is off. */
   readonly transport: Transport | null;
 }
@@ -86,10 +87,9 @@ export interface StepConfig {
 /** What a micro-batch shows besides its losses. */
 interface Watched {
   readonly terms: readonly Term['name'][];
-  readonly featureStd: Tensor;
+  readonly spread: FeatureSpread;
   readonly planEntropy: Tensor | null;
   readonly secondMoment: Tensor;
-  readonly mean: Tensor;
   readonly transport: Transport | null;
 }
 
@@ -112,7 +112,8 @@ function lossesAndGradients(
     stepKey: inputs.key,
     options: preset.augmentation,
   });
-  const image = augmentImages(engine, data.images, inputs.indices, geometry, colour, { sizeOut: preset.backbone.imageSize });
+  const views = augmentImages(engine, data.images, inputs.indices, geometry, colour, { sizeOut: preset.backbone.imageSize });
+  const image = imagePieces(engine, preset.backbone, views, precision);
   const masks = usesRegions ? attentionMaps(engine, data, preset, inputs.indices, geometry) : null;
   const wanted = model.project(stepParameters(engine, target, precision), image, masks);
   const groups = engine.tensor(Int32Array.from({ length: 2 * batch }, (_, row) => row % batch), [2 * batch]);
@@ -130,10 +131,11 @@ function lossesAndGradients(
       // the region and relation losses pulled the features towards who it is, against the contrast.
       const mine = relativeToPerson(engine, predicted.regions, groupSize);
       const other = relativeToPerson(engine, swapViews(engine, wanted.regions), groupSize);
+      const compared = objective.contrast > 0 || objective.relation > 0 ? [mine, other].map((x) => l2Normalize(engine, x)) : [];
       if (objective.region > 0) terms.push(regionTerm(engine, mine, other, objective));
-      if (objective.contrast > 0) terms.push(contrastTerm(engine, mine, other, groups, objective));
+      if (objective.contrast > 0) terms.push(contrastTerm(engine, compared[0], compared[1], groups, objective));
       if (objective.relation > 0) {
-        const relation = relationTerm(engine, mine, other, model.prior, objective);
+        const relation = relationTerm(engine, compared[0], compared[1], model.prior, objective);
         terms.push(relation.term);
         transport = relation.transport;
       }
@@ -150,10 +152,9 @@ function lossesAndGradients(
     totals: [online.gradients as Tensor, ...terms.map(({ value }) => value), ...(solved ? [solved.plan] : [])],
     rest: {
       terms: terms.map(({ name }) => name),
-      featureStd: featureStd(engine, rows),
+      spread: featureSpread(engine, rows),
       planEntropy: solved && planEntropy(engine, solved.plan),
       secondMoment: matmul(engine, rows, rows, { transposeA: true }),
-      mean: meanPool(engine, engine.reshape(rows, [1, rows.shape[0], dim])),
       transport: solved,
     },
   };
@@ -171,8 +172,7 @@ function updateModel(
 ): StepOutputs {
   const { preset, online, target, layout, lossScale } = model;
   const scale = gradientFactor(engine, gradients, preset.optimizer.clip, inputs.hyper, lossScale);
-  adamw(engine, { params: online.values, gradients, m: model.firstMoment, v: model.secondMoment, hyper: inputs.hyper, decayEnd: layout.decayEnd, scale });
-  ema(engine, { target: target.values, online: online.values, hyper: inputs.targetDecay, scale });
+  adamw(engine, { params: online.values, gradients, m: model.firstMoment, v: model.secondMoment, hyper: inputs.hyper, decayEnd: layout.decayEnd, scale, average: { target: target.values, decay: inputs.targetDecay } });
   const losses = totals.slice(0, watched.terms.length);
   const plans = totals.at(watched.terms.length);
   if (plans && objective.priorDecay < 1) priorUpdate(engine, model.prior, plans, objective.priorDecay, { scale });
@@ -181,15 +181,15 @@ function updateModel(
   const monitors: readonly (readonly [tensor: Tensor, names: Readonly<Record<string, number>>])[] = [
     ...losses.map((sum, index) => [accumulate === 1 ? sum : scaled(engine, sum, 1 / accumulate), { [watched.terms[index]]: 0 }] as const),
     [scale, { gradientNorm: 1 }],
-    [watched.featureStd, { featureStd: 0 }],
+    [watched.spread.std, { featureStd: 0 }],
     ...(watched.planEntropy ? [[watched.planEntropy, { planEntropy: 0 }] as const] : []),
     ...(lossScale ? [[lossScale.state, { lossScale: LOSS_SCALE_STATE.scale, overflows: LOSS_SCALE_STATE.overflows, outcome: LOSS_SCALE_STATE.outcome }] as const] : []),
   ];
   const places = Object.fromEntries(
     monitors.flatMap(([, names], index) => Object.entries(names).map(([name, element]) => [name, index * SMALL_STRIDE + element])),
   );
-  const { terms, secondMoment, mean, transport } = watched;
-  return { terms, places, scalars: gatherSmall(engine, monitors.map(([tensor]) => tensor)), secondMoment, mean, transport };
+  const { terms, secondMoment, spread, transport } = watched;
+  return { terms, places, scalars: gatherSmall(engine, monitors.map(([tensor]) => tensor)), secondMoment, moments: spread.moments, transport };
 }
 
 /** The two parts of a training step. Terms of weight 0 are not computed at all. */

@@ -5,7 +5,7 @@
 import type { Engine, KernelCall, Tensor } from '../../src/engine/index.js';
 import { windowAttention } from '../../src/kernels/attention/index.js';
 import { augmentationParameters, augmentImages, augmentLandmarks } from '../../src/kernels/augment/index.js';
-import { conv2d } from '../../src/kernels/convolution/index.js';
+import { conv2d, convolutionStem, stemWindows } from '../../src/kernels/convolution/index.js';
 import { accumulate, add, affine, cast, filled, gelu, relu, stochasticResidual } from '../../src/kernels/elementwise/index.js';
 import { concatLast, gatherRows, gatherSmall, meanPool, patchify, patchMerge, transpose01 } from '../../src/kernels/layout/index.js';
 import * as loss from '../../src/kernels/loss/index.js';
@@ -88,6 +88,10 @@ const layout: RaceCase[] = [
 
 const convolution: RaceCase[] = [
   op('conv2d 3x3, stride 2', [[1, 5, 7, 3], [5, 3, 3, 3], [5]], (engine, x, weight, bias) => conv2d(engine, x, weight, bias, { stride: 2, padding: 1 })),
+  op('convolutionStem', [[1, 6, 6, 3], [4, 3, 3, 3], [4], [4, 3, 3, 4], [4]], (engine, x, up, upBias, down, downBias) => {
+    const window = { kernel: 3, stride: 2, padding: 1 };
+    return convolutionStem(engine, stemWindows(engine, x, window), [1, 6, 6], { weight: up, bias: upBias }, { weight: down, bias: downBias }, window);
+  }),
   op('conv2d 2x2', [[2, 4, 4, 4], [4, 2, 2, 4]], (engine, x, weight) => conv2d(engine, x, weight, null)),
 ];
 
@@ -105,8 +109,8 @@ const reduction: RaceCase[] = [
     finishColumnSums(engine, upload(engine, [300], 1), engine.zeros([64]), sums);
   }),
   plain('finishSums', (engine) => {
-    const sum = { factor: 0.5, offset: 1, squareRoots: false };
-    finishSums(engine, upload(engine, [300], 1, 1), engine.zeros([8]), [{ ...sum, from: 0, to: 1, count: 200 }, { ...sum, from: 200, to: 3, count: 90, squareRoots: true }]);
+    const sum = { stride: 1, factor: 0.5, offset: 1, squareRoots: false };
+    finishSums(engine, upload(engine, [300], 1, 1), engine.zeros([8]), [{ ...sum, from: 0, to: 1, count: 200 }, { ...sum, from: 200, to: 3, count: 45, stride: 2, squareRoots: true }]);
   }),
 ];
 

@@ -22,7 +22,16 @@ export function padColumns(engine: Engine, x: Tensor, columns: number): Tensor {
   const y = engine.empty([rows, columns]);
   run(engine, x, y, given, columns);
   engine.record('padColumns', [x], [y], (context) => {
-    if (context.needs(0)) run(engine, context.gradient(0), context.target(0), columns, given);
+    if (context.needs(0)) cropColumns(engine, context.gradient(0), context.target(0));
   });
   return y;
+}
+
+/**
+ * The first columns of a matrix, the gradient of padding; not differentiable.
+ * @param x [rows, columns]
+ * @param y [rows, fewer columns], overwritten
+ */
+export function cropColumns(engine: Engine, x: Tensor, y: Tensor): void {
+  run(engine, x, y, x.shape[1], y.shape[1]);
 }

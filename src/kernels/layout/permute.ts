@@ -1,14 +1,14 @@
 import { ShapeError, formatShape, type Engine, type Tensor } from '../../engine/index.js';
 import { elementWidth, itemLaunch } from '../elementwise/geometry.js';
 
-function run(engine: Engine, x: Tensor, first: number, second: number, y: Tensor): void {
+function run(engine: Engine, x: Tensor, first: number, second: number, y: Tensor, before: Tensor | null = null): void {
   const rest = x.size / (first * second);
   const { width, constants } = elementWidth(rest);
   const launch = itemLaunch(engine, x.size / width);
   engine.dispatch({
     shader: 'layout/transpose01',
-    constants: { ...launch.constants, ...constants },
-    tensors: { x, y },
+    constants: { ...launch.constants, ...constants, ADDS: before !== null },
+    tensors: { x, before: before ?? x, y },
     params: { first, second, rest: rest / width },
     workgroups: launch.workgroups,
     bytes: 8 * x.size,
@@ -27,7 +27,9 @@ export function transpose01(engine: Engine, x: Tensor): Tensor {
   const y = engine.empty([second, first, ...rest]);
   run(engine, x, first, second, y);
   engine.record('transpose01', [x], [y], (context) => {
-    if (context.needs(0)) run(engine, context.gradient(0), second, first, context.target(0));
+    if (!context.needs(0)) return;
+    const before = context.takeSum(0);
+    run(engine, context.gradient(0), second, first, context.target(0), before);
   });
   return y;
 }

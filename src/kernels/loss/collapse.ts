@@ -1,30 +1,32 @@
 import { ShapeError, formatShape, type Engine, type Tensor } from '../../engine/index.js';
-import { itemLaunch } from '../elementwise/geometry.js';
 import { columnMoments } from '../normalization/batch-norm.js';
 import { l2Normalize } from '../normalization/l2-normalize.js';
 import { finishSum, sumOf } from '../reduction/sum.js';
 
+/** Measures of features of unit length. */
+export interface FeatureSpread {
+  /** [1]: mean over D of the standard deviation over the rows: about 1/√D for well spread ones, 0 when all rows are equal. */
+  readonly std: Tensor;
+  /** [D, 2]: mean and population variance of each column. */
+  readonly moments: Tensor;
+}
+
 /**
- * Spread of features, a measure of collapse (Chen and He 2021): the mean over D of the standard deviation over the
- * rows of the L2-normalised features. About 1/√D for well spread ones, 0 when all rows are equal.
- * Not differentiable.
+ * Spread of features, a measure of collapse (Chen and He 2021). Not differentiable.
+ * @param features [..., D], of unit length
+ */
+export function featureSpread(engine: Engine, features: Tensor): FeatureSpread {
+  const moments = columnMoments(engine, features);
+  return { std: finishSum(engine, moments, { first: 1, stride: 2, factor: 1 / moments.shape[0], squareRoots: true }), moments };
+}
+
+/**
+ * As `featureSpread`, of the L2-normalised features. Not differentiable.
  * @param z [..., D]
  * @returns [1]
  */
 export function featureStd(engine: Engine, z: Tensor): Tensor {
-  return engine.noGrad(() => {
-    const moments = columnMoments(engine, l2Normalize(engine, z));
-    const [columns] = moments.shape;
-    const variances = engine.empty([columns]);
-    engine.dispatch({
-      shader: 'layout/read_columns',
-      tensors: { x: moments, y: variances },
-      params: { rows: columns, columns: 1, stride: 2, offset: 1 },
-      ...itemLaunch(engine, columns),
-      bytes: 8 * columns,
-    });
-    return finishSum(engine, variances, { factor: 1 / columns, squareRoots: true });
-  });
+  return engine.noGrad(() => featureSpread(engine, l2Normalize(engine, z)).std);
 }
 
 /**

@@ -23,10 +23,12 @@ export function l2Normalize(engine: Engine, x: Tensor, epsilon = L2_EPSILON): Te
   });
   engine.record('l2Normalize', [x], [y], (context) => {
     if (!context.needs(0)) return;
+    const before = context.takeSum(0);
+    const dy = context.gradient(0);
     engine.dispatch({
       shader: 'normalization/l2_normalize_backward',
-      constants,
-      tensors: { y, inverse, dy: context.gradient(0), dx: context.target(0) },
+      constants: { ...constants, ADDS: before !== null },
+      tensors: { y, inverse, dy, before: before ?? dy, dx: context.target(0) },
       params: { rows, columns },
       workgroups,
       flops: 5 * x.size,

@@ -26,6 +26,8 @@ export interface AdamWArguments {
   readonly decayEnd: number;
   /** f32 [2] of `clipScale` or `clipScaledGradients`. */
   readonly scale: Tensor;
+  /** A running average of the parameters that moves in the same launch, by τ (f32 [1]) as `ema` does; none when left out. */
+  readonly average?: { readonly target: Tensor; readonly decay: Tensor };
 }
 
 /** Elements as vec4s. @throws {ShapeError} when they are no multiple of 4 */
@@ -39,18 +41,22 @@ function vectors(what: string, count: number): number {
  * correction, gradients multiplied by scale[0]. A factor of 0 (a gradient that is not finite) leaves all as it was.
  * @throws {ShapeError} when the arenas differ in shape or are no multiple of 4
  */
-export function adamw(engine: Engine, { params, gradients, m, v, hyper, decayEnd, scale }: AdamWArguments): void {
-  for (const [name, tensor] of Object.entries({ gradients, m, v })) expectShape(`adamw: ${name}`, tensor.shape, params.shape);
+export function adamw(engine: Engine, { params, gradients, m, v, hyper, decayEnd, scale, average }: AdamWArguments): void {
+  for (const [name, tensor] of Object.entries({ gradients, m, v, ...(average ? { average: average.target } : {}) })) expectShape(`adamw: ${name}`, tensor.shape, params.shape);
   expectShape('adamw: hyper', hyper.shape, [8]);
   expectShape('adamw: scale', scale.shape, [2]);
+  if (average) expectShape('adamw: decay of the average', average.decay.shape, [1]);
   const count = vectors('adamw: params', params.size);
+  const { constants, workgroups } = itemLaunch(engine, count);
   engine.dispatch({
     shader: 'optimizer/adamw',
-    tensors: { gradients, hyper, scale, parameters: params, m, v },
+    constants: { ...constants, AVERAGES: average !== undefined },
+    // A written binding that is not touched still needs a storage of its own.
+    tensors: { gradients, hyper, scale, parameters: params, m, v, tau: average?.decay ?? hyper, average: average?.target ?? engine.empty([4], 'f32', 'no average') },
     params: { count, decay_end: vectors('adamw: decayEnd', decayEnd) },
-    ...itemLaunch(engine, count),
-    flops: 14 * params.size,
-    bytes: 28 * params.size,
+    workgroups,
+    flops: (average ? 17 : 14) * params.size,
+    bytes: (average ? 36 : 28) * params.size,
   });
 }
 

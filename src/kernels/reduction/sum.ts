@@ -1,6 +1,6 @@
 import { expectShape, type Engine, type Tensor } from '../../engine/index.js';
 import { elementwiseLaunch } from '../elementwise/geometry.js';
-import { finishSumTogether } from './sums.js';
+import { finishSumTogether, type ScalarSum } from './sums.js';
 
 /** Elements that the single workgroup of the last stage takes without a first stage. */
 const SINGLE_STAGE = 2048;
@@ -14,33 +14,44 @@ export function partialGroups(count: number): number {
 export type SumMap = 'identity' | 'square' | 'xLogX';
 const MAPS: Readonly<Record<SumMap, number>> = { identity: 0, square: 1, xLogX: 2 };
 
-/**
- * Last stage of a sum: offset + factor · Σ partial, or of the square roots of partial. In a captured step last stages wait
- * for each other, and for a command that needs one of them.
- * @param partial any shape, few elements; a first stage made for this sum, of which no launch reads one and writes another
- * @returns [1]
- */
-export function finishSum(
-  engine: Engine,
-  partial: Tensor,
-  { factor = 1, offset = 0, squareRoots = false }: { factor?: number; offset?: number; squareRoots?: boolean } = {},
-): Tensor {
-  const y = engine.empty([1]);
-  const alone = () => launchFinish(engine, partial, y, { factor, offset, squareRoots });
-  finishSumTogether(engine, partial, y, { count: partial.size, factor, offset, squareRoots }, alone);
-  return y;
+/** What a last stage adds up, and what it does with the sum. */
+interface LastStage {
+  readonly factor?: number;
+  readonly offset?: number;
+  /** Add up square roots. */
+  readonly squareRoots?: boolean;
+  /** The first number that is added, 0 by default, and how far the next one is from it, 1 by default. */
+  readonly first?: number;
+  readonly stride?: number;
 }
 
-function launchFinish(engine: Engine, partial: Tensor, y: Tensor, { factor, offset, squareRoots }: { factor: number; offset: number; squareRoots: boolean }): void {
+function launchFinish(engine: Engine, partial: Tensor, y: Tensor, { from, count, stride, factor, offset, squareRoots }: ScalarSum): void {
   engine.dispatch({
     shader: 'reduction/sum_finish',
     constants: { MAP: squareRoots ? 1 : 0 },
     tensors: { partial, y },
-    params: { count: partial.size, factor, offset },
+    params: { count, first: from, stride, factor, offset },
     workgroups: [1],
-    flops: partial.size,
-    bytes: 4 * partial.size,
+    flops: count,
+    bytes: 4 * count,
   });
+}
+
+function lastStage(partial: Tensor, { factor = 1, offset = 0, squareRoots = false, first = 0, stride = 1 }: LastStage): ScalarSum {
+  return { from: first, to: 0, count: Math.ceil((partial.size - first) / stride), stride, factor, offset, squareRoots };
+}
+
+/**
+ * Last stage of a sum: offset + factor · Σ partial, or of the square roots of partial. In a captured step last stages wait
+ * for each other, and for a command that needs one of them.
+ * @param partial any shape, few elements; a first stage made for this sum: no launch reads one and writes another
+ * @returns [1]
+ */
+export function finishSum(engine: Engine, partial: Tensor, options: LastStage = {}): Tensor {
+  const y = engine.empty([1]);
+  const sum = lastStage(partial, options);
+  finishSumTogether(engine, partial, y, sum, () => launchFinish(engine, partial, y, sum));
+  return y;
 }
 
 /**
@@ -57,7 +68,7 @@ export function sumOf(
   if (map === 'identity' && x.size <= SINGLE_STAGE) {
     if (own) return finishSum(engine, x, { factor, offset });
     const y = engine.empty([1]);
-    launchFinish(engine, x, y, { factor, offset, squareRoots: false });
+    launchFinish(engine, x, y, lastStage(x, { factor, offset }));
     return y;
   }
   const groups = partialGroups(x.size);

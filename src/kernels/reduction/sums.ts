@@ -1,11 +1,12 @@
 /** Second stages of sums that wait for each other: losses and monitors, which nobody needs before the step ends. */
 import { type Engine, type Tensor, type Work, type WorkKind } from '../../engine/index.js';
 
-/** The second stage of one sum: y[to] = offset + factor · Σ_i partial[from + i], or of the square roots. */
+/** The second stage of one sum: y[to] = offset + factor · Σ_i partial[from + i · stride], i < count, or of the square roots. */
 export interface ScalarSum {
   readonly from: number;
   readonly to: number;
   readonly count: number;
+  readonly stride: number;
   readonly factor: number;
   readonly offset: number;
   readonly squareRoots: boolean;
@@ -21,9 +22,9 @@ const ENTRY = 8;
  */
 export function finishSums(engine: Engine, partial: Tensor, y: Tensor, sums: readonly ScalarSum[]): void {
   const table = new DataView(new ArrayBuffer(sums.length * ENTRY * 4));
-  sums.forEach(({ from, to, count, factor, offset, squareRoots }, index) => {
-    [from, to, count, squareRoots ? 1 : 0].forEach((value, place) => table.setUint32(4 * (ENTRY * index + place), value, true));
-    [factor, offset].forEach((value, place) => table.setFloat32(4 * (ENTRY * index + 4 + place), value, true));
+  sums.forEach(({ from, to, count, stride, factor, offset, squareRoots }, index) => {
+    [from, to, count, squareRoots ? 1 : 0, stride].forEach((value, place) => table.setUint32(4 * (ENTRY * index + place), value, true));
+    [factor, offset].forEach((value, place) => table.setFloat32(4 * (ENTRY * index + 5 + place), value, true));
   });
   const added = sums.reduce((sum, { count }) => sum + count, 0);
   engine.dispatch({
@@ -39,7 +40,8 @@ export function finishSums(engine: Engine, partial: Tensor, y: Tensor, sums: rea
 interface Waiting extends Work {
   readonly partial: Tensor;
   readonly y: Tensor;
-  readonly sum: Omit<ScalarSum, 'from' | 'to'>;
+  /** Places are counted from the two tensors. */
+  readonly sum: ScalarSum;
   readonly alone: () => void;
 }
 
@@ -52,7 +54,7 @@ const SUMS: WorkKind<Waiting> = {
     }
     const partial = engine.join(works.map((work) => work.partial), 'first stages of sums');
     const y = engine.join(works.map((work) => work.y), 'sums');
-    finishSums(engine, partial.whole, y.whole, works.map(({ sum }, index) => ({ ...sum, from: partial.offsets[index], to: y.offsets[index] })));
+    finishSums(engine, partial.whole, y.whole, works.map(({ sum }, index) => ({ ...sum, from: sum.from + partial.offsets[index], to: sum.to + y.offsets[index] })));
   },
 };
 
@@ -60,8 +62,9 @@ const SUMS: WorkKind<Waiting> = {
  * Lets the second stage of a sum wait for others where it can; otherwise launches it.
  * @param partial first stage, which no later launch writes
  * @param y [1]
+ * @param sum its places are counted from the two tensors
  */
-export function finishSumTogether(engine: Engine, partial: Tensor, y: Tensor, sum: Omit<ScalarSum, 'from' | 'to'>, alone: () => void): void {
+export function finishSumTogether(engine: Engine, partial: Tensor, y: Tensor, sum: ScalarSum, alone: () => void): void {
   if (engine.canJoin(partial) && engine.canJoin(y)) engine.postpone(SUMS, { reads: [partial], writes: [y], partial, y, sum, alone });
   else alone();
 }

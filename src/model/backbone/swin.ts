@@ -2,13 +2,15 @@
  * Swin (Liu et al. 2021, "Swin Transformer: hierarchical vision transformer using shifted windows"):
  * pre-norm blocks of shifted-window attention and an MLP, patch merging between stages.
  */
-import type { Engine, Tensor } from '../../engine/index.js';
+import { Tensor, type Engine } from '../../engine/index.js';
 import { windowAttention } from '../../kernels/attention/index.js';
-import { conv2d } from '../../kernels/convolution/index.js';
+import { convolutionStem, stemWindows } from '../../kernels/convolution/index.js';
 import { patchify, patchMerge } from '../../kernels/layout/index.js';
 import { layerNorm } from '../../kernels/normalization/index.js';
+import { cast } from '../../kernels/elementwise/index.js';
 import { dense, denseMlp } from '../dense.js';
 import type { ParameterLookup } from '../parameters.js';
+import type { Precision } from '../precision.js';
 import { patchSizeOf, usedStages, type BackboneConfig } from '../presets.js';
 import { blockName, mergeName } from './specs.js';
 import type { StochasticDepth } from './stochastic-depth.js';
@@ -19,6 +21,25 @@ export interface ForwardOptions {
   readonly checkpointActivations?: boolean;
   /** Leaves out residual branches at random, in training; none when left out. */
   readonly stochasticDepth?: StochasticDepth | null;
+}
+
+/** The convolutions of the stem. */
+const STEM = { kernel: 3, stride: 2, padding: 1 } as const;
+
+/** An image in the pieces that a backbone's first product takes: networks that look at the same image share them. */
+export interface ImagePieces {
+  /** [B, h, w, columns] patches, or windows [pixels, columns] of the stem's first convolution; f16 in mixed precision. */
+  readonly rows: Tensor;
+  /** B, H, W of the image. */
+  readonly size: readonly [batch: number, height: number, width: number];
+}
+
+/** @param image [B, H, W, 3], normalised; with patches, H and W are multiples of the patch size */
+export function imagePieces(engine: Engine, config: BackboneConfig, image: Tensor, precision: Precision = 'f32'): ImagePieces {
+  const [batch, height, width] = image.shape;
+  const products = precision === 'mixed' ? 'f16' : 'f32';
+  const rows = config.stem === 'patch' ? cast(engine, patchify(engine, image, patchSizeOf(config)), products) : stemWindows(engine, image, STEM, products);
+  return { rows, size: [batch, height, width] };
 }
 
 /** A network's parameters under a name prefix, and what it computes with them. */
@@ -39,16 +60,15 @@ export class Swin {
     return this.parameters.precision === 'mixed' ? 'f16' : 'f32';
   }
 
-  private embed(image: Tensor): Tensor {
+  private embed({ rows, size }: ImagePieces): Tensor {
     const { engine, parameters, prefix } = this;
-    const get = (name: string) => parameters.get(`${prefix}${name}`);
-    if (this.config.stem === 'patch') {
-      const patches = patchify(engine, image, patchSizeOf(this.config));
-      return this.norm(dense(engine, patches, get('features.0.0.weight'), get('features.0.0.bias')), `${prefix}features.0.2`);
-    }
-    const options = { stride: 2, padding: 1, products: this.products } as const;
-    const half = conv2d(engine, image, get('stem.0.weight'), get('stem.0.bias'), { ...options, activation: 'gelu' });
-    return this.norm(conv2d(engine, half, get('stem.1.weight'), get('stem.1.bias'), options), `${prefix}features.0.2`);
+    const layer = (name: string) => ({ weight: parameters.get(`${prefix}${name}.weight`), bias: parameters.get(`${prefix}${name}.bias`) });
+    const embedded = () => {
+      if (this.config.stem === 'convolution') return convolutionStem(engine, rows, size, layer('stem.0'), layer('stem.1'), STEM);
+      const { weight, bias } = layer('features.0.0');
+      return dense(engine, rows, weight, bias);
+    };
+    return this.norm(embedded(), `${prefix}features.0.2`);
   }
 
   /** One block: x [B, H, W, C] to the same shape. `index` counts the blocks of all stages. */
@@ -75,14 +95,15 @@ export class Swin {
   }
 
   /**
-   * @param image [B, H, W, 3], normalised; with patches, H and W are multiples of the patch size
+   * @param image [B, H, W, 3], normalised, where with patches H and W are multiples of the patch size; or what `imagePieces`
+   *   gave for it in the precision of the parameters
    * @returns the normalised map [B, h, w, C] of every stage that is used, by stage
    */
-  forward(image: Tensor, { checkpointActivations = false, stochasticDepth = null }: ForwardOptions = {}): ReadonlyMap<number, Tensor> {
+  forward(image: Tensor | ImagePieces, { checkpointActivations = false, stochasticDepth = null }: ForwardOptions = {}): ReadonlyMap<number, Tensor> {
     const { depths, heads, windowSize } = this.config;
     const used = usedStages(this.config);
     const maps = new Map<number, Tensor>();
-    let x = this.embed(image);
+    let x = this.embed(image instanceof Tensor ? imagePieces(this.engine, this.config, image, this.parameters.precision) : image);
     depths.forEach((depth, stage) => {
       if (stage > 0) {
         const name = mergeName(this.prefix, stage);

@@ -13,26 +13,33 @@ const STEPS = 3;
 
 const gradientsOf = (step: number) => input([COUNT], 80 + step, { spread: step });
 
-function adamwCase(): VerifyCase {
-  const start = input([COUNT], 80);
+/** @param tau decay of a running average that moves in the same launch, or null without one */
+function adamwCase(tau: number | null): VerifyCase {
+  const [start, averageStart] = [input([COUNT], 80), input([COUNT], 84)];
   return {
     op: 'adamw',
-    name: `[${COUNT}], ${STEPS} steps, decay of ${DECAY_END}`,
+    name: `[${COUNT}], ${STEPS} steps, decay of ${DECAY_END}${tau === null ? '' : `, average ${tau}`}`,
     run(engine) {
+      const target = engine.tensor(averageStart.data, [COUNT]);
+      const average = tau === null ? undefined : { target, decay: engine.tensor([tau], [1], 'f32') };
       const params = engine.tensor(start.data, [COUNT]);
       const [m, v] = [engine.zeros([COUNT]), engine.zeros([COUNT])];
       const scale = engine.tensor([1, 1], [2], 'f32');
       for (let step = 1; step <= STEPS; step++) {
         const hyper = engine.tensor(adamwHyper(step, { learningRate: RATE, ...OPTIONS }), [8]);
-        adamw(engine, { params, gradients: engine.tensor(gradientsOf(step).data, [COUNT]), m, v, hyper, decayEnd: DECAY_END, scale });
+        adamw(engine, { params, gradients: engine.tensor(gradientsOf(step).data, [COUNT]), m, v, hyper, decayEnd: DECAY_END, scale, average });
       }
-      return { params, m, v };
+      return { params, m, v, ...(average ? { average: target } : {}) };
     },
     reference() {
       const state = { p: Float64Array.from(start.data), m: new Float64Array(COUNT), v: new Float64Array(COUNT) };
-      for (let step = 1; step <= STEPS; step++) reference.adamw(state, gradientsOf(step).data, step, { rate: RATE, ...OPTIONS }, DECAY_END);
+      const average = Float64Array.from(averageStart.data);
+      for (let step = 1; step <= STEPS; step++) {
+        reference.adamw(state, gradientsOf(step).data, step, { rate: RATE, ...OPTIONS }, DECAY_END);
+        average.forEach((value, index) => (average[index] = (tau ?? 1) * value + (1 - (tau ?? 1)) * state.p[index]));
+      }
       const close = (values: Float64Array) => ({ values, tolerance: FORWARD_TOLERANCE });
-      return { params: close(state.p), m: close(state.m), v: close(state.v) };
+      return { params: close(state.p), m: close(state.m), v: close(state.v), ...(tau === null ? {} : { average: close(average) }) };
     },
   };
 }
@@ -104,5 +111,5 @@ function scaledCase(overflow: boolean): VerifyCase {
 
 /** Cases of src/kernels/optimizer. */
 export function optimizerCases(): VerifyCase[] {
-  return [adamwCase(), emaCase(), clipCase(3), clipCase(1000), scaledCase(false), scaledCase(true)];
+  return [adamwCase(null), adamwCase(0.75), emaCase(), clipCase(3), clipCase(1000), scaledCase(false), scaledCase(true)];
 }

@@ -53,8 +53,8 @@ function columnSumsCase(slices: number): VerifyCase {
 
 function sumsCase(): VerifyCase {
   const sums = [
-    { from: 0, to: 0, count: 1000, factor: 0.5, offset: 3, squareRoots: false },
-    { from: 1024, to: 64, count: 70, factor: -2, offset: 0, squareRoots: true },
+    { from: 0, to: 0, count: 1000, stride: 1, factor: 0.5, offset: 3, squareRoots: false },
+    { from: 1024, to: 64, count: 70, stride: 3, factor: -2, offset: 0, squareRoots: true },
   ];
   return {
     op: 'finishSums',
@@ -66,8 +66,9 @@ function sumsCase(): VerifyCase {
     },
     reference() {
       const values = new Float64Array(128);
-      for (const { from, to, count, factor, offset, squareRoots } of sums) {
-        values[to] = offset + factor * total(positive.data.subarray(from, from + count), squareRoots ? Math.sqrt : (value) => value);
+      for (const { from, to, count, stride, factor, offset, squareRoots } of sums) {
+        const added = Array.from({ length: count }, (_, index) => positive.data[from + index * stride]);
+        values[to] = offset + factor * total(added, squareRoots ? Math.sqrt : (value) => value);
       }
       return { y: { values, tolerance: FORWARD_TOLERANCE } };
     },
