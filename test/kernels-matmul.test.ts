@@ -247,6 +247,7 @@ test('the choice falls on variants that can run', () => {
   const even = { ...ragged, n: 28, k: 8 };
   assert.equal(chooseMatmul({ software: true, subgroups: true }, ragged), 'tile');
   assert.equal(chooseMatmul({ software: true, subgroups: true }, even), 'quad');
+  assert.equal(chooseMatmul({ software: true, subgroups: true }, { ...even, m: 4096, n: 64, k: 128 }), 'quadTall');
   assert.equal(chooseMatmul({ software: true, subgroups: false }, even), 'register');
   assert.equal(chooseMatmul({ software: false, subgroups: true }, ragged), 'workgroup');
   assert.equal(chooseMatmul({ software: false, subgroups: false }, { ...even, n: 8 }), 'tile');

@@ -5,9 +5,10 @@
 // loads all of b's values, although four neighbours need the same ones. Here lane q of a quad loads one
 // vector in four and broadcasts it, so that b costs a quarter of the loads. On SwiftShader a load is four
 // scalar loads with their bounds checks, and this is its fastest variant. Needs the feature `subgroups`;
-// a quad is four neighbouring lanes whatever the subgroup's size is.
+// a quad is four neighbouring lanes whatever the subgroup's size is. With 16 rows to a lane instead of 8 each of b's values
+// is loaded and broadcast for twice as many multiply-adds; that compiles twice as long, and suits large results.
 //
-// Dispatch: workgroups of 4 lanes, so that a result of 32 rows keeps all of them busy; x = ceil(m / 32),
+// Dispatch: workgroups of 4 lanes, so that a result of 32 rows keeps all of them busy; x = ceil(m / 32) or ceil(m / 64),
 // y = ceil(n / 32) or ceil(n / 16), z = problems * splits.
 enable subgroups;
 
@@ -18,6 +19,10 @@ const TRANSPOSE_B: bool = false;
 const TAIL: bool = false;
 // Columns of a tile: 32 (true) or 16 (false).
 const WIDE: bool = true;
+// Rows of a tile: 64 (true) or 32 (false).
+const TALL: bool = false;
+// Rows of a lane.
+const HEIGHT: u32 = select(8u, 16u, TALL);
 // The parts of the epilogue. PREACTIVATION also stores op(a) op(b) + bias, for the backward pass of GELU.
 const BIAS: bool = false;
 const GELU: bool = false;
@@ -176,10 +181,12 @@ fn main(
   let start = z / params.problems * params.splitLength;
   let end = min(start + params.splitLength, params.k);
 
-  let row = (tile.x * 4u + index) * 8u;
+  let row = (tile.x * 4u + index) * HEIGHT;
   let group = tile.y * select(4u, 8u, WIDE);
   let rows0 = row_bases(problem, row);
   let rows1 = row_bases(problem, row + 4u);
+  let rows2 = row_bases(problem, row + 8u);
+  let rows3 = row_bases(problem, row + 12u);
   let columns0 = column_base(problem, group, lane);
   let columns1 = column_base(problem, group + 1u, lane);
   let columns2 = column_base(problem, group + 2u, lane);
@@ -189,45 +196,87 @@ fn main(
   let columns6 = column_base(problem, group + 6u, lane);
   let columns7 = column_base(problem, group + 7u, lane);
 
-  // upperJ holds rows row .. row + 3 (one per matrix column) and four columns of y; lowerJ the next four rows.
-  var upper0 = first_sums(group); var lower0 = upper0;
-  var upper1 = first_sums(group + 1u); var lower1 = upper1;
-  var upper2 = first_sums(group + 2u); var lower2 = upper2;
-  var upper3 = first_sums(group + 3u); var lower3 = upper3;
-  var upper4 = first_sums(group + 4u); var lower4 = upper4;
-  var upper5 = first_sums(group + 5u); var lower5 = upper5;
-  var upper6 = first_sums(group + 6u); var lower6 = upper6;
-  var upper7 = first_sums(group + 7u); var lower7 = upper7;
+  // upperJ holds rows row .. row + 3 (one per matrix column) and four columns of y; lowerJ, thirdJ, fourthJ the next rows.
+  var upper0 = first_sums(group); var lower0 = upper0; var third0 = mat4x4<f32>(); var fourth0 = third0;
+  var upper1 = first_sums(group + 1u); var lower1 = upper1; var third1 = mat4x4<f32>(); var fourth1 = third1;
+  var upper2 = first_sums(group + 2u); var lower2 = upper2; var third2 = mat4x4<f32>(); var fourth2 = third2;
+  var upper3 = first_sums(group + 3u); var lower3 = upper3; var third3 = mat4x4<f32>(); var fourth3 = third3;
+  var upper4 = first_sums(group + 4u); var lower4 = upper4; var third4 = mat4x4<f32>(); var fourth4 = third4;
+  var upper5 = first_sums(group + 5u); var lower5 = upper5; var third5 = mat4x4<f32>(); var fourth5 = third5;
+  var upper6 = first_sums(group + 6u); var lower6 = upper6; var third6 = mat4x4<f32>(); var fourth6 = third6;
+  var upper7 = first_sums(group + 7u); var lower7 = upper7; var third7 = mat4x4<f32>(); var fourth7 = third7;
+  if (TALL) {
+    third0 = upper0; fourth0 = upper0;
+    third1 = upper1; fourth1 = upper1;
+    third2 = upper2; fourth2 = upper2;
+    third3 = upper3; fourth3 = upper3;
+    third4 = upper4; fourth4 = upper4;
+    third5 = upper5; fourth5 = upper5;
+    third6 = upper6; fourth6 = upper6;
+    third7 = upper7; fourth7 = upper7;
+  }
   var sums0 = vec4<f32>();
   var sums1 = vec4<f32>();
+  var sums2 = vec4<f32>();
+  var sums3 = vec4<f32>();
 
   for (var k = start; k < end; k += 4u) {
     let a0 = load_a(rows0, k);
     let a1 = load_a(rows1, k);
+    var a2 = mat4x4<f32>();
+    var a3 = mat4x4<f32>();
+    if (TALL) {
+      a2 = load_a(rows2, k);
+      a3 = load_a(rows3, k);
+    }
     let b0 = load_b(columns0, k, lane); upper0 = multiply_add(b0, a0, upper0); lower0 = multiply_add(b0, a1, lower0);
+    if (TALL) { third0 = multiply_add(b0, a2, third0); fourth0 = multiply_add(b0, a3, fourth0); }
     let b1 = load_b(columns1, k, lane); upper1 = multiply_add(b1, a0, upper1); lower1 = multiply_add(b1, a1, lower1);
+    if (TALL) { third1 = multiply_add(b1, a2, third1); fourth1 = multiply_add(b1, a3, fourth1); }
     let b2 = load_b(columns2, k, lane); upper2 = multiply_add(b2, a0, upper2); lower2 = multiply_add(b2, a1, lower2);
+    if (TALL) { third2 = multiply_add(b2, a2, third2); fourth2 = multiply_add(b2, a3, fourth2); }
     let b3 = load_b(columns3, k, lane); upper3 = multiply_add(b3, a0, upper3); lower3 = multiply_add(b3, a1, lower3);
+    if (TALL) { third3 = multiply_add(b3, a2, third3); fourth3 = multiply_add(b3, a3, fourth3); }
     if (WIDE) {
       let b4 = load_b(columns4, k, lane); upper4 = multiply_add(b4, a0, upper4); lower4 = multiply_add(b4, a1, lower4);
+      if (TALL) { third4 = multiply_add(b4, a2, third4); fourth4 = multiply_add(b4, a3, fourth4); }
       let b5 = load_b(columns5, k, lane); upper5 = multiply_add(b5, a0, upper5); lower5 = multiply_add(b5, a1, lower5);
+      if (TALL) { third5 = multiply_add(b5, a2, third5); fourth5 = multiply_add(b5, a3, fourth5); }
       let b6 = load_b(columns6, k, lane); upper6 = multiply_add(b6, a0, upper6); lower6 = multiply_add(b6, a1, lower6);
+      if (TALL) { third6 = multiply_add(b6, a2, third6); fourth6 = multiply_add(b6, a3, fourth6); }
       let b7 = load_b(columns7, k, lane); upper7 = multiply_add(b7, a0, upper7); lower7 = multiply_add(b7, a1, lower7);
+      if (TALL) { third7 = multiply_add(b7, a2, third7); fourth7 = multiply_add(b7, a3, fourth7); }
     }
     if (ROW_SUMS) {
       sums0 += transpose(a0) * vec4<f32>(1.0);
       sums1 += transpose(a1) * vec4<f32>(1.0);
+      if (TALL) {
+        sums2 += transpose(a2) * vec4<f32>(1.0);
+        sums3 += transpose(a3) * vec4<f32>(1.0);
+      }
     }
   }
 
   // Indexed in the order of the rows, so that the code of the epilogue exists once: unrolled it would be most of the
   // program, and compile several times as long. Here alone: SwiftShader reads an indexed array element by element.
-  let blocks = array<mat4x4<f32>, 16>(
-    upper0, lower0, upper1, lower1, upper2, lower2, upper3, lower3,
-    upper4, lower4, upper5, lower5, upper6, lower6, upper7, lower7,
-  );
-  for (var i = 0u; i < select(32u, 64u, WIDE); i += 1u) {
-    store(z, row + i % 8u, group + i / 8u, blocks[i / 4u][i % 4u]);
+  for (var half = 0u; half < HEIGHT; half += 8u) {
+    let blocks = array<mat4x4<f32>, 16>(
+      upper0, lower0, upper1, lower1, upper2, lower2, upper3, lower3,
+      upper4, lower4, upper5, lower5, upper6, lower6, upper7, lower7,
+    );
+    for (var i = 0u; i < select(32u, 64u, WIDE); i += 1u) {
+      store(z, row + half + i % 8u, group + i / 8u, blocks[i / 4u][i % 4u]);
+    }
+    if (TALL) {
+      upper0 = third0; lower0 = fourth0;
+      upper1 = third1; lower1 = fourth1;
+      upper2 = third2; lower2 = fourth2;
+      upper3 = third3; lower3 = fourth3;
+      upper4 = third4; lower4 = fourth4;
+      upper5 = third5; lower5 = fourth5;
+      upper6 = third6; lower6 = fourth6;
+      upper7 = third7; lower7 = fourth7;
+    }
   }
   if (ROW_SUMS && group == 0u) {
     let behind = z * (params.strideY / 4u) + params.m * params.n / 4u + row / 4u;
@@ -236,6 +285,12 @@ fn main(
     }
     if (row + 4u < params.m) {
       y[behind + 1u] = sums1;
+    }
+    if (TALL && row + 8u < params.m) {
+      y[behind + 2u] = sums2;
+    }
+    if (TALL && row + 12u < params.m) {
+      y[behind + 3u] = sums3;
     }
   }
 }

@@ -30,7 +30,7 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   /** Threads that add up the shares of a column: 1 or 16. */
   'column-finish': { base: 'serial', variants: { serial: [], slices: [] } },
   /** The files of shaders/matmul. */
-  matmul: { base: 'naive', variants: { naive: [], tile: [], workgroup: [], register: [], quad: ['subgroups'], blockSmall: [], block: [], block96: [], blockWide: [] }, invocations: { block96: 192, blockWide: 256 } },
+  matmul: { base: 'naive', variants: { naive: [], tile: [], workgroup: [], register: [], quad: ['subgroups'], quadTall: ['subgroups'], blockSmall: [], block: [], block96: [], blockWide: [] }, invocations: { block96: 192, blockWide: 256 } },
   /** The files of shaders/matmul for f16 operands, `matmul_f16_<variant>`. */
   'matmul-f16': { base: 'tile', variants: { tile: [], register: [], blockSmall: [], block: [], block96: [], blockWide: [], native: ['shader-f16'], matrix: ['shader-f16', 'subgroups', SUBGROUP_MATRIX as GPUFeatureName] }, invocations: { block96: 192, blockWide: 256 } },
   /** Into how many parts long inner sums of matrix products are cut. */

@@ -7,9 +7,10 @@ import type { HalfMatmulVariant } from './choose-f16.js';
 
 /**
  * The files of shaders/matmul, from the definition up: `matmul_<variant>.wgsl`. blockSmall, block, block96 and blockWide
- * are matmul_block.wgsl with tiles of 64 x 64, 128 x 64, 128 x 96 and 128 x 128.
+ * are matmul_block.wgsl with tiles of 64 x 64, 128 x 64, 128 x 96 and 128 x 128; quadTall is matmul_quad.wgsl with tiles of
+ * 64 rows instead of 32.
  */
-export type MatmulVariant = 'naive' | 'tile' | 'workgroup' | 'register' | 'quad' | BlockVariant;
+export type MatmulVariant = 'naive' | 'tile' | 'workgroup' | 'register' | 'quad' | 'quadTall' | BlockVariant;
 
 /** Tiles of matmul_block.wgsl and its f16 forms. */
 export type BlockVariant = 'blockSmall' | 'block' | 'block96' | 'blockWide';
@@ -100,7 +101,7 @@ export function fitsVectors({ m, n, k, transposeA, transposeB, rowSums }: Matmul
 /** The variants that take a problem on a device. */
 export function matmulCandidates(device: MatmulDevice, problem: MatmulProblem): MatmulVariant[] {
   if (!fitsVectors(problem)) return ['naive', 'tile', 'workgroup'];
-  return ['naive', 'tile', 'workgroup', 'register', ...(device.subgroups ? (['quad'] as const) : []), ...blockCandidates(device)];
+  return ['naive', 'tile', 'workgroup', 'register', ...(device.subgroups ? (['quad', 'quadTall'] as const) : []), ...blockCandidates(device)];
 }
 
 /** The block tiles that a device has enough invocations for. */
@@ -139,16 +140,29 @@ export function matmulSplitting(engine: Engine, problem = ''): MatmulSplitting {
  *   8192 x 128 x 32            2.6      3.2     1.0       0.9      0.7
  *   96 x 288 x 12544, splits   5.3      7.2     1.7       1.5      1.2
  *
+ * `quadTall` against `quad`, SwiftShader 5.0.0 (software, 2 cores), 2026-11-24, medians of 9 to 11 ratios in turns on a busy
+ * machine: 16384 x 96 x 32 1.08, 4096 x 128 x 64 with GELU 1.10, 16384 x 32 x 96 1.12, 4096 x 64 x 128 1.04, 64 x 64 x 4096
+ * (16 splits) 1.10. It compiles twice as long, 0.3 s more.
+ *
  * No GPU was at hand: there the staged blocks are chosen by design, not by measurement, the 64 x 64 tile of single
  * loads where sizes are no vectors, and results that are too small to fill any of them go to the 4 x 4 tile.
  */
 export function chooseMatmul(device: MatmulDevice, problem: MatmulProblem): MatmulVariant {
   if (device.software) {
     if (!fitsVectors(problem)) return 'tile';
-    return device.subgroups ? 'quad' : 'register';
+    if (!device.subgroups) return 'register';
+    return isLarge(problem) ? 'quadTall' : 'quad';
   }
   if (problem.m < 16 || problem.n < 16) return 'tile';
   return fitsVectors(problem) ? chooseBlock(device, problem) : 'workgroup';
+}
+
+/** Multiply-adds from which a software adapter soon wins back the time that `quadTall` takes to compile. */
+const LARGE = 2 ** 24;
+
+/** True where tiles of 64 rows pay: there is much to do, and little of it beyond the last row. */
+function isLarge({ m, n, k, problems }: MatmulProblem): boolean {
+  return m * n * k * problems >= LARGE && Math.ceil(m / 64) * 64 <= 1.0625 * m;
 }
 
 /** Workgroups that keep a GPU busy: about two for each of its hundred or so compute units. */
@@ -194,7 +208,10 @@ function tiling(variant: MatmulVariant | HalfMatmulVariant, { n, k }: MatmulProb
     return { file: 'block', rows: constants.ROWS, columns: constants.COLUMNS, constants, rowsInX: false };
   }
   const WIDE = n > 16;
-  return { file: variant, rows: 32, columns: WIDE ? 32 : 16, constants: { WIDE, TAIL: k % 4 !== 0 }, rowsInX: true };
+  const flags = { WIDE, TAIL: k % 4 !== 0 };
+  const columns = WIDE ? 32 : 16;
+  if (variant === 'quadTall') return { file: 'quad', rows: 64, columns, constants: { ...flags, TALL: true }, rowsInX: true };
+  return { file: variant, rows: 32, columns, constants: flags, rowsInX: true };
 }
 
 /**
