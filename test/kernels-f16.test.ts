@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { halfBits, halfValues, roundToHalf, ShapeError, SUBGROUP_MATRIX, type Engine, type Tensor } from '../src/engine/index.js';
 import { cast, castInto } from '../src/kernels/elementwise/index.js';
-import { halfMatmulCandidates, linear, matmul, matmulDevice, type HalfMatmulVariant } from '../src/kernels/matmul/index.js';
+import { halfMatmulCandidates, launchProduct, linear, matmul, matmulDevice, type HalfMatmulVariant } from '../src/kernels/matmul/index.js';
 import { openEngine } from '../src/kernels/open-engine.js';
 import { findNodeGpu } from '../src/platform/node/gpu.js';
 import { expectClose, randomValues, relativeError, withEngine } from './helpers.js';
-import { linearReference, matmulReference } from './reference/matmul.js';
+import { erf, geluReference, linearReference, matmulReference } from './reference/matmul.js';
 
 /** Rounding to f16 is off by half a place of 11 binary digits at most. */
 const HALF_ROUNDING = 2 ** -11;
@@ -109,6 +109,13 @@ test('subgroup matrices multiply where they were asked for and the adapter has t
           const y = matmul(engine, a.tensor, b.tensor, { transposeA, transposeB, variant: 'matrix', output });
           await expectClose(engine, y, expected, tolerance, `matrix ${m}x${n}x${k} ${transposeA} ${transposeB} ${output}`);
         }
+        // GELU's gradient in the epilogue: y times Phi(z) + z phi(z), and GELU of z beside it.
+        const z = randomValues(m * n, 7);
+        const [y, hidden] = [engine.empty([m, n]), engine.empty([m, n])];
+        launchProduct(engine, { a: a.tensor, b: b.tensor, y, m, n, k, transposeA, transposeB, geluGradient: engine.tensor(z, [m, n]), preactivation: hidden, variant: 'matrix' });
+        const slope = (x: number): number => 0.5 * (1 + erf(x / Math.SQRT2)) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
+        await expectClose(engine, y, expected.map((value, at) => value * slope(z[at])), 2e-6, `matrix ${m}x${n}x${k} with GELU's gradient`);
+        await expectClose(engine, hidden, Float64Array.from(z, geluReference), 2e-6, 'GELU beside its gradient');
       }
     }
   } finally {
