@@ -4,17 +4,21 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { findCases } from '../src/cli/conformance/find-cases.js';
+import type { CaseReport } from '../src/cli/conformance/report.js';
 import { runCases } from '../src/cli/conformance/run-cases.js';
 import { CONFORMANCE_OPS } from '../src/conformance/index.js';
 import { f1PerAu, macroMean } from '../src/data/metrics/f1.js';
-import { openTestEngine } from './helpers.js';
+import { lent, withEngine } from './helpers.js';
 
 /** test/fixtures, seen from the repository's root, where the tests run. */
 const FIXTURES = join('test', 'fixtures');
 
 test('every committed case passes', async () => {
   const files = await findCases([join(FIXTURES, 'conformance')]);
-  const { reports } = await runCases({ files, openEngine: openTestEngine });
+  let reports: readonly CaseReport[] = [];
+  await withEngine(async (engine) => {
+    ({ reports } = await runCases({ files, openEngine: async () => lent(engine) }));
+  });
   assert.equal(reports.length, files.length);
   for (const { file, verdict, problems } of reports) assert.equal(verdict, 'passed', `${file}: ${problems.join('; ')}`);
   const ops = new Set(reports.map(({ source }) => source?.op));

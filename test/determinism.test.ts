@@ -12,19 +12,18 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Engine } from '../src/engine/index.js';
 import { differences, expectSameBits } from './determinism-compare.js';
-import { openWith } from './determinism-engine.js';
 import { CHECKPOINT, decodeResults, STEPS, trainingRun, type RunResult } from './determinism-run.js';
+import { sharedEngine } from './helpers.js';
 
 const run = promisify(execFile);
 const PROCESS = fileURLToPath(new URL('./determinism-process.js', import.meta.url));
 
 // One device for all runs in this process: their kernels are compiled once.
-let engine: Engine;
+const engine = await sharedEngine();
 /** The run of 50 steps in this process, with a checkpoint taken on the way. */
 let straight: RunResult;
 /** In a new process: the second half from that checkpoint, and all 50 steps. */
@@ -32,7 +31,6 @@ let resumed: RunResult;
 let again: RunResult;
 
 before(async () => {
-  engine = await openWith({});
   straight = await trainingRun(engine, { halfway: true });
   const folder = await mkdtemp(join(tmpdir(), 'zygo-determinism-'));
   try {
@@ -44,8 +42,6 @@ before(async () => {
     await rm(folder, { recursive: true });
   }
 });
-
-after(() => engine.destroy());
 
 test(`${STEPS} steps twice, each on a new device, give the same bits`, () => {
   assert.equal(straight.metrics.length, STEPS);

@@ -21,6 +21,20 @@ let shared: Engine | null = null;
 
 after(() => shared?.destroy());
 
+/**
+ * The engine that all tests of this process share, so that a pipeline compiles once for all of them: those of one file,
+ * or of the files that scripts/test.mjs runs together. It is ended with the process; nobody else may end it, and a
+ * variant that is forced must be given back.
+ */
+export async function sharedEngine(): Promise<Engine> {
+  return (shared ??= await openTestEngine());
+}
+
+/** The same engine for code that ends the one that it was given. */
+export function lent(engine: Engine): Engine {
+  return Object.create(engine, { destroy: { value: () => {} } }) as Engine;
+}
+
 async function within(engine: Engine, body: (engine: Engine) => Promise<void>): Promise<void> {
   await engine.scope(() => body(engine));
   engine.checkDevice();
@@ -28,12 +42,11 @@ async function within(engine: Engine, body: (engine: Engine) => Promise<void>): 
 }
 
 /**
- * Runs `body` with an engine that the tests of one file share, so that a pipeline compiles once for all of them, and
- * checks afterwards that no buffer outlives its scope. Forced variants are given back; a test that fails takes the
- * engine with it.
+ * Runs `body` with the shared engine, and checks afterwards that no buffer outlives its scope. Forced variants are given
+ * back; a test that fails takes the engine with it.
  */
 export async function withEngine(body: (engine: Engine) => Promise<void>): Promise<void> {
-  const engine = (shared ??= await openTestEngine());
+  const engine = await sharedEngine();
   try {
     await within(engine, body);
     for (const family of Object.keys(VARIANT_FAMILIES)) engine.force(family, null);

@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { roundToHalf, ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
 import { cast } from '../src/kernels/elementwise/index.js';
 import { forEachKind, isPadded } from './attention-kinds.js';
 import { checkGradients } from './gradient-check.js';
-import { expectClose, openTestEngine, randomValues } from './helpers.js';
+import { expectClose, withEngine, randomValues } from './helpers.js';
 import { windowAttentionReference, type AttentionCase } from './reference/attention.js';
-
-// One engine for the file: cases that specialise a kernel alike share its compilation.
-const shared = await openTestEngine();
-after(() => shared.destroy());
-
-/** Runs `body` and checks afterwards that no buffer outlives its scope. */
-async function withEngine(body: (engine: Engine) => Promise<void>): Promise<void> {
-  const before = shared.memory.buffers;
-  await shared.scope(() => body(shared));
-  shared.checkDevice();
-  assert.equal(shared.memory.buffers, before, 'every buffer must be given back when its scope ends');
-}
 
 /** Inputs of a case: qkv large enough that the softmax is far from uniform, a table that matters beside it. */
 function inputsOf(options: AttentionCase): { shape: number[]; data: Float32Array<ArrayBuffer> }[] {

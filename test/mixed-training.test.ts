@@ -8,15 +8,11 @@ import type { Precision } from '../src/model/precision.js';
 import type { Preset } from '../src/model/presets.js';
 import { trainSupervised } from '../src/model/supervised.js';
 import { SelfSupervisedTrainer, type StepMetrics } from '../src/model/trainer.js';
-import { openTestEngine } from './helpers.js';
+import { sharedEngine } from './helpers.js';
 import { DATA, SMALLEST } from './small-training.js';
 
-// One engine for all: its kernels are compiled once.
-const engine = await openTestEngine();
-after(() => {
-  engine.checkDevice();
-  engine.destroy();
-});
+const engine = await sharedEngine();
+after(() => engine.checkDevice());
 
 const withScale = (lossScale: Partial<Preset['lossScale']>): Preset => ({ ...SMALLEST, lossScale: { ...LOSS_SCALE, ...lossScale } });
 

@@ -1,17 +1,16 @@
 /** Window attention on maps, windows, heads and shifts at random: gradients in every variant, and what must hold of it. */
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Tensor } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
 import { forEachKind, isPadded } from './attention-kinds.js';
 import { checkGradients } from './gradient-check.js';
-import { openTestEngine, randomValues, relativeError } from './helpers.js';
+import { sharedEngine, randomValues, relativeError } from './helpers.js';
 import { property, seeds, values, whole } from './property-runner.js';
 import { windowAttentionReference, type AttentionCase } from './reference/attention.js';
 
-const engine = await openTestEngine();
-after(() => engine.destroy());
+const engine = await sharedEngine();
 
 interface Shape extends AttentionCase {
   seed: number;

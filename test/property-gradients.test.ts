@@ -1,16 +1,15 @@
 /** Gradients of every differentiable op over random shapes, against finite differences of its float64 reference. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { type Engine } from '../src/engine/index.js';
 import { linear } from '../src/kernels/matmul/index.js';
 import { checkGradients } from './gradient-check.js';
-import { openTestEngine } from './helpers.js';
+import { sharedEngine } from './helpers.js';
 import { OPERATIONS } from './property-operations.js';
 import { property } from './property-runner.js';
 
-const engine = await openTestEngine();
-after(() => engine.destroy());
+const engine = await sharedEngine();
 
 /** Names under which ops have put themselves on a tape. */
 const recorded = new Set<string>();

@@ -8,7 +8,7 @@ import { loadCanonicalMesh } from '../src/platform/node/canonical-mesh.js';
 import { findNodeGpu } from '../src/platform/node/gpu.js';
 import { shaderSources } from '../src/shaders.generated.js';
 import { allCases, kernelCases, recordLaunches, verify, type VerifyCase, type VerifyResult } from '../src/verify/index.js';
-import { openTestEngine } from './helpers.js';
+import { lent, openTestEngine, withEngine } from './helpers.js';
 
 async function resultsOf(open: () => Promise<Engine>, cases: readonly VerifyCase[]): Promise<VerifyResult[]> {
   const results: VerifyResult[] = [];
@@ -20,12 +20,13 @@ test('every shader and every variant is verified, and all agree with float64', a
   const cases = allCases(await loadCanonicalMesh());
   const launched = new Set<string>(cases.flatMap(({ renders }) => renders ?? []));
   let features: GPUSupportedFeatures | null = null;
-  const results = await resultsOf(async () => {
-    const engine = await openTestEngine();
+  let results: VerifyResult[] = [];
+  await withEngine(async (engine) => {
     features = engine.device.features;
-    engine.observe({ launch: ({ call }) => launched.add(call.shader) });
-    return engine;
-  }, cases);
+    const stop = engine.observe({ launch: ({ call }) => launched.add(call.shader) });
+    results = await resultsOf(async () => lent(engine), cases);
+    stop();
+  });
   const failed = results.filter(({ verdict }) => verdict === 'fail');
   assert.deepEqual(failed.map(({ op, name, variant, note }) => `${op} ${name} ${variant}: ${note}`), []);
   /** A shader whose features the device lacks; its variant must be named as not offered, below. */
