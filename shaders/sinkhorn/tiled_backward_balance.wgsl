@@ -3,8 +3,7 @@
 //
 //   dv_j -= b_j sum dv / sum b, and with it h_j = -dv_j and dlog b_j
 //
-//   column_flows [B, M]: (h / sum, maximum)   b, dmass [B, M]; dmass holds dlog b
-//   used, history as in tiled_rows.wgsl; history gives the sums of iteration `step`
+//   b, dmass [B, M]; dmass holds dlog b   history, flows as in tiled_backward_update.wgsl, of iteration `step`
 //
 // Dispatch: one workgroup of LANES invocations per problem; a tree adds the lanes up in a fixed order.
 
@@ -21,10 +20,9 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> b: array<f32>;
 @group(0) @binding(1) var<storage, read> history: array<vec2<f32>>;
-@group(0) @binding(2) var<storage, read> used: array<u32>;
-@group(0) @binding(3) var<storage, read_write> column_flows: array<vec2<f32>>;
-@group(0) @binding(4) var<storage, read_write> dmass: array<f32>;
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read_write> flows: array<vec2<f32>>;
+@group(0) @binding(3) var<storage, read_write> dmass: array<f32>;
+@group(0) @binding(4) var<uniform> params: Params;
 
 // (sum of h, sum of b)
 var<workgroup> sums: array<vec2<f32>, LANES>;
@@ -36,16 +34,17 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let problem = min(group_id.x + group_id.y * group_counts.x, params.problems - 1u);
+  let history_at = problem * (params.iterations + 1u) * (params.n + params.m);
   // The first column update that is walked backwards still has a sum.
-  let runs = group_id.x + group_id.y * group_counts.x < params.problems && params.step < used[problem];
+  let runs = group_id.x + group_id.y * group_counts.x < params.problems && params.step < u32(history[history_at].x);
   let line_at = problem * params.m;
-  let at = (problem * (params.iterations + 1u) + params.step) * (params.n + params.m) + params.n;
+  let at = history_at + params.step * (params.n + params.m) + params.n;
   var sum = vec2<f32>();
   if (runs) {
     for (var j = lane; j < params.m; j += LANES) {
       let mass = b[line_at + j];
       if (mass > 0.0 && history[at + j].x > DEAD * 0.5) {
-        sum += vec2<f32>(column_flows[line_at + j].x * history[at + j].y, mass);
+        sum += vec2<f32>(flows[at + j].x * history[at + j].y, mass);
       }
     }
   }
@@ -64,8 +63,7 @@ fn main(
       let mass = b[line_at + j];
       let state = history[at + j];
       if (mass > 0.0 && state.x > DEAD * 0.5) {
-        let flow = column_flows[line_at + j];
-        column_flows[line_at + j] = vec2<f32>(flow.x - remainder * mass / state.y, flow.y);
+        flows[at + j].x -= remainder * mass / state.y;
         dmass[line_at + j] += remainder * mass;
       }
     }

@@ -1,16 +1,13 @@
-// Gradient of large transport problems, last step, in place:
+// Gradient of large transport problems, of masses, in place:
 //
-//   y = factor y,   or with MASSES: y = y / mass, 0 where there is no mass
+//   y = y / mass, 0 where there is no mass        (da = dlog a / a, db = dlog b / b)
 //
-// (dcost = -dK / eps;  da = dlog a / a, db = dlog b / b).   mass, y [count]; mass is a placeholder without MASSES
+//   mass, y [count]
 //
 // Dispatch: one invocation per element; workgroups spill from x into y.
 
-const MASSES: bool = false;
-
 struct Params {
   count: u32,
-  factor: f32,
 }
 
 @group(0) @binding(0) var<storage, read> mass: array<f32>;
@@ -23,10 +20,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (i >= params.count) {
     return;
   }
-  if (MASSES) {
-    let weight = mass[i];
-    y[i] = select(0.0, y[i] / max(weight, 1e-37), weight > 0.0);
-  } else {
-    y[i] *= params.factor;
-  }
+  let weight = mass[i];
+  y[i] = select(0.0, y[i] / max(weight, 1e-37), weight > 0.0);
 }

@@ -2,8 +2,8 @@
 //
 //   plan_ij = exp(u_i + v_j + K_ij),   miss_i = |a_i exp(-u_i eps / rho) - sum_j plan_ij|
 //
-//   logits, plan [B, N, M]   a, u, miss [B, N]   v [B, M]   used [B]: 0 while a problem runs
-//   Logits, u and v are two-part numbers (hi, lo), see logits.wgsl.
+//   logits, plan [B, N, M]   a, miss [B, N]   used [B]: 0 while a problem runs
+//   lines [B, N + M]: u and v as (hi, lo, ...), see tiled_offsets.wgsl; logits are (hi, lo), see logits.wgsl
 //
 // STORE: whether plan is written, for all problems. Checks on the way want the misses of running problems alone.
 //
@@ -23,12 +23,11 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> logits: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> u: array<vec2<f32>>;
-@group(0) @binding(3) var<storage, read> v: array<vec2<f32>>;
-@group(0) @binding(4) var<storage, read> used: array<u32>;
-@group(0) @binding(5) var<storage, read_write> plan: array<f32>;
-@group(0) @binding(6) var<storage, read_write> miss: array<f32>;
-@group(0) @binding(7) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> lines: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> used: array<u32>;
+@group(0) @binding(4) var<storage, read_write> plan: array<f32>;
+@group(0) @binding(5) var<storage, read_write> miss: array<f32>;
+@group(0) @binding(6) var<uniform> params: Params;
 
 var<workgroup> sums: array<f32, LANES>;
 
@@ -42,12 +41,13 @@ fn main(
   let row = min(row_index, params.problems * params.n - 1u);
   let problem = row / params.n;
   let wanted = row_index < params.problems * params.n && (STORE || used[problem] == 0u);
-  let u_i = u[row];
+  let lines_at = problem * (params.n + params.m);
+  let u_i = lines[lines_at + row % params.n].xy;
   var sum = 0.0;
   if (wanted) {
     for (var j = lane; j < params.m; j += LANES) {
       let index = row * params.m + j;
-      let x = u_i + v[problem * params.m + j] + logits[index];
+      let x = u_i + lines[lines_at + params.n + j].xy + logits[index];
       let entry = exp(x.x + x.y);
       sum += entry;
       if (STORE) {

@@ -7,149 +7,172 @@ import { CHECK_EVERY, historyFor, type LogitsSolution, type TransportGradients, 
 /** Iterations between two corrections of what rounding adds to the gradients of the masses. */
 const BALANCE_EVERY = 16;
 
-/** How many invocations share a row, and how many columns and slices of rows make a workgroup of a column kernel. */
-interface TileGeometry {
-  readonly rowLanes: number;
-  readonly columns: number;
-  readonly slices: number;
-}
+/** Rows or columns that a workgroup of an update takes. */
+const LINES = 4;
 
+/** How many invocations share four rows or columns of an update, and one elsewhere. */
 const GEOMETRIES = {
-  wide: { rowLanes: 64, columns: 16, slices: 8 },
-  // One SIMD group of a software adapter: the column kernels need no barrier then.
-  narrow: { rowLanes: 4, columns: 4, slices: 1 },
-} as const satisfies Record<string, TileGeometry>;
+  wide: { update: 128, line: 64 },
+  // One SIMD group of a software adapter.
+  narrow: { update: 4, line: 4 },
+} as const satisfies Record<string, { readonly update: number; readonly line: number }>;
 
-function tileGeometry(engine: Engine, { batch, n, m }: TransportProblem): TileGeometry {
-  return GEOMETRIES[engine.choose('sinkhorn-tiles', ['wide', 'narrow'], engine.info.software ? 'narrow' : 'wide', problemKey({ b: batch, n, m }))];
+/** A solution, and what the backward pass makes its matrix of. */
+export interface TiledSolution extends LogitsSolution {
+  /** [B, n + m, 4], see shaders/sinkhorn/tiled_offsets.wgsl. */
+  readonly lines: Tensor;
 }
 
 /** Constants and launch grids that the kernels of a problem share. */
 function launchesOf(engine: Engine, problem: TransportProblem) {
   const { batch, n, m } = problem;
-  const { rowLanes, columns, slices } = tileGeometry(engine, problem);
+  const variant = engine.choose('sinkhorn-tiles', ['wide', 'narrow'], engine.info.software ? 'narrow' : 'wide', problemKey({ b: batch, n, m }));
+  const { update, line } = GEOMETRIES[variant];
+  const of = (lanes: number, workgroups: number) => ({ constants: { LANES: lanes }, workgroups: gridFor(workgroups, 1) });
   return {
-    rows: { constants: { LANES: rowLanes }, workgroups: gridFor(batch * n, 1) },
-    columns: { constants: { COLUMNS: columns, SLICES: slices }, workgroups: gridFor(batch * Math.ceil(m / columns), 1) },
-    problems: { constants: { LANES: rowLanes }, workgroups: gridFor(batch, 1) },
+    row: of(line, batch * n),
+    column: of(line, batch * m),
+    problems: of(line, batch),
+    updateRows: of(update, batch * Math.ceil(n / LINES)),
+    updateColumns: of(update, batch * Math.ceil(m / LINES)),
   };
 }
 
+/** Where rows, or columns, and their entries lie. */
+function sidesOf({ n, m }: TransportProblem) {
+  return {
+    rows: { lines: n, terms: m, first_line: 0, first_term: n, line_stride: m, term_stride: 1 },
+    columns: { lines: m, terms: n, first_line: n, first_term: 0, line_stride: 1, term_stride: m },
+  };
+}
+
+/** exp(K − r − c) into `matrix`, and its transpose. */
+function matrixOf(engine: Engine, { cost, batch, n, m }: TransportProblem, logits: Tensor, lines: Tensor, matrix: Tensor): Tensor {
+  const transposed = engine.empty([batch, m, n], 'f32', 'sinkhorn matrix, transposed');
+  engine.dispatch({
+    shader: 'sinkhorn/tiled_matrix',
+    tensors: { logits, lines, matrix, transposed },
+    params: { count: cost.size, n, m },
+    workgroups: gridFor(cost.size),
+    bytes: 16 * cost.size,
+  });
+  return transposed;
+}
+
 /** Plan, residual and iterations of every problem; results as `solveInWorkgroups` gives them. */
-export function solveInTiles(engine: Engine, problem: TransportProblem): LogitsSolution {
+export function solveInTiles(engine: Engine, problem: TransportProblem): TiledSolution {
   const { batch, n, m, iterations, tolerance, relaxation, excess, a, b, keep } = problem;
   const logits = logitsOf(engine, problem);
   const launches = launchesOf(engine, problem);
+  const sides = sidesOf(problem);
   const plan = engine.empty([batch, n, m]);
   const residual = engine.empty([batch]);
   const used = engine.zeros([batch], 'u32');
   const history = historyFor(engine, problem, [batch, iterations + 1, n + m, 2]);
-  const u = engine.empty([batch, n, 2]);
-  const v = engine.zeros([batch, m, 2]);
+  const lines = engine.zeros([batch, n + m, 4]);
+  const scalings = engine.empty([batch, n + m]);
   const miss = engine.empty([batch, n]);
-  const shared = { problems: batch, n, m };
-  const work = { flops: 5 * plan.size, bytes: 4 * logits.size };
+  const work = { flops: 2 * plan.size, bytes: 4 * plan.size };
+  for (const side of ['rows', 'columns'] as const) {
+    const launch = side === 'rows' ? launches.row : launches.column;
+    engine.dispatch({
+      shader: 'sinkhorn/tiled_offsets',
+      tensors: { logits, lines, scalings, history },
+      params: { problems: batch, ...sides[side], iterations },
+      ...launch,
+      constants: { ...launch.constants, KEEP: keep },
+      bytes: 8 * plan.size,
+    });
+  }
+  // The plan's buffer holds the matrix until the plan is there.
+  const transposed = matrixOf(engine, problem, logits, lines, plan);
+  const update = (side: 'rows' | 'columns', step: number): void => {
+    const launch = side === 'rows' ? launches.updateRows : launches.updateColumns;
+    engine.dispatch({
+      shader: 'sinkhorn/tiled_update',
+      tensors: { logits, matrix: side === 'rows' ? plan : transposed, mass: side === 'rows' ? a : b, used, lines, scalings, history },
+      params: { problems: batch, ...sides[side], step, iterations, relaxation },
+      ...launch,
+      constants: { ...launch.constants, KEEP: keep },
+      ...work,
+    });
+  };
   const look = (step: number, store: boolean): void => {
     engine.dispatch({
       shader: 'sinkhorn/tiled_plan',
-      tensors: { logits, a, u, v, used, plan, miss },
-      params: { ...shared, excess },
-      ...launches.rows,
-      constants: { ...launches.rows.constants, STORE: store },
-      ...work,
+      tensors: { logits, a, lines, used, plan, miss },
+      params: { problems: batch, n, m, excess },
+      ...launches.row,
+      constants: { ...launches.row.constants, STORE: store },
+      flops: 5 * plan.size,
+      bytes: 12 * plan.size,
     });
     engine.dispatch({
       shader: 'sinkhorn/tiled_residual',
-      tensors: { miss, residual, used },
-      params: { problems: batch, n, step, iterations, tolerance },
+      tensors: { miss, residual, used, lines, history },
+      params: { problems: batch, n, m, step, iterations, tolerance },
       ...launches.problems,
+      constants: { ...launches.problems.constants, KEEP: keep },
     });
   };
   for (let step = 1; step <= iterations; step++) {
-    const params = { ...shared, step, iterations, relaxation };
-    engine.dispatch({
-      shader: 'sinkhorn/tiled_rows',
-      tensors: { logits, a, v, used, u, history },
-      params,
-      ...launches.rows,
-      constants: { ...launches.rows.constants, KEEP: keep },
-      ...work,
-    });
-    engine.dispatch({
-      shader: 'sinkhorn/tiled_columns',
-      tensors: { logits, b, u, used, v, history },
-      params,
-      ...launches.columns,
-      constants: { ...launches.columns.constants, KEEP: keep },
-      ...work,
-    });
+    update('rows', step);
+    update('columns', step);
     if (tolerance > 0 && step % CHECK_EVERY === 0 && step < iterations) look(step, false);
   }
   look(iterations, true);
-  return { plan, residual, used, history, logits };
-}
-
-/** In place: y · factor, or y / mass. */
-function finish(engine: Engine, y: Tensor, factor: number, mass: Tensor, masses: boolean): void {
-  engine.dispatch({
-    shader: 'sinkhorn/tiled_backward_finish',
-    constants: { MASSES: masses },
-    tensors: { mass, y },
-    params: { count: y.size, factor },
-    workgroups: gridFor(y.size),
-    bytes: 8 * y.size,
-  });
+  return { plan, residual, used, history, logits, lines };
 }
 
 /** The gradient of `solveInTiles`; writes every element of dcost, da and db. */
-export function differentiateInTiles(
-  engine: Engine,
-  problem: TransportProblem,
-  { plan, used, history, logits }: LogitsSolution,
-  { dplan, dcost, da, db }: TransportGradients,
-): void {
+export function differentiateInTiles(engine: Engine, problem: TransportProblem, { plan, history, logits, lines }: TiledSolution, { dplan, dcost, da, db }: TransportGradients): void {
   const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, a, b } = problem;
   const launches = launchesOf(engine, problem);
-  const rowFlows = engine.empty([batch, n, 2]);
-  const columnFlows = engine.empty([batch, m, 2]);
-  const work = { flops: 7 * plan.size, bytes: 16 * plan.size };
-  const shared = { problems: batch, n, m, iterations, lambda, relaxation };
-  const columns = (step: number, start: boolean): void =>
+  const flows = engine.empty(history.shape, 'f32', 'sinkhorn flows');
+  const inflow = engine.empty([batch, n]);
+  const size = { problems: batch, n, m, iterations };
+  const shared = { ...size, lambda, relaxation };
+  // Until the end, the buffer of the cost's gradient holds the matrix.
+  const transposed = matrixOf(engine, problem, logits, lines, dcost);
+  const bothSides = [
+    { rows: true, mass: a, dmass: da, line: launches.row, update: launches.updateRows },
+    { rows: false, mass: b, dmass: db, line: launches.column, update: launches.updateColumns },
+  ] as const;
+  for (const { rows, mass, dmass, line } of bothSides) {
     engine.dispatch({
-      shader: 'sinkhorn/tiled_backward_columns',
-      tensors: { logits, b, history, used, row_flows: rowFlows, column_flows: columnFlows, dcost, dmass: db },
-      params: { ...shared, step },
-      ...launches.columns,
-      constants: { ...launches.columns.constants, START: start },
-      ...work,
+      shader: 'sinkhorn/tiled_backward_start',
+      tensors: { plan, dplan, mass, history, dcost, inflow, flows, dmass },
+      params: shared,
+      ...line,
+      constants: { ...line.constants, ROWS: rows },
+      bytes: 8 * plan.size,
     });
-  engine.dispatch({
-    shader: 'sinkhorn/tiled_backward_start',
-    tensors: { plan, dplan, dcost, row_flows: rowFlows },
-    params: { rows: batch * n, m },
-    ...launches.rows,
-    bytes: 12 * plan.size,
-  });
-  columns(iterations, true);
+  }
   for (let step = iterations; step >= 1; step--) {
     if (relaxation === 0 && step < iterations && (iterations - step) % BALANCE_EVERY === 0) {
+      engine.dispatch({ shader: 'sinkhorn/tiled_backward_balance', tensors: { b, history, flows, dmass: db }, params: { ...size, step }, ...launches.problems });
+    }
+    for (const { rows, mass, dmass, update } of bothSides) {
       engine.dispatch({
-        shader: 'sinkhorn/tiled_backward_balance',
-        tensors: { b, history, used, column_flows: columnFlows, dmass: db },
-        params: { problems: batch, n, m, step, iterations },
-        ...launches.problems,
+        shader: 'sinkhorn/tiled_backward_update',
+        tensors: { logits, transposed, mass, history, inflow, dcost, flows, dmass },
+        params: { ...shared, step },
+        ...update,
+        constants: { ...update.constants, ROWS: rows },
+        flops: 2 * plan.size,
+        bytes: 4 * plan.size,
       });
     }
-    engine.dispatch({
-      shader: 'sinkhorn/tiled_backward_rows',
-      tensors: { logits, a, history, used, column_flows: columnFlows, row_flows: rowFlows, dcost, dmass: da },
-      params: { ...shared, step },
-      ...launches.rows,
-      ...work,
-    });
-    columns(step, false);
   }
-  finish(engine, dcost, -inverseEpsilon, a, false);
-  finish(engine, da, 1, a, true);
-  finish(engine, db, 1, b, true);
+  engine.dispatch({
+    shader: 'sinkhorn/tiled_backward_cost',
+    tensors: { dplan, history, flows, dcost },
+    params: { ...size, inverse_epsilon: inverseEpsilon },
+    workgroups: gridFor(batch * Math.ceil(n / 16) * Math.ceil(m / 64), 1),
+    flops: 4 * plan.size * iterations,
+    bytes: 12 * plan.size,
+  });
+  for (const [mass, y] of [[a, da], [b, db]] as const) {
+    engine.dispatch({ shader: 'sinkhorn/tiled_backward_finish', tensors: { mass, y }, params: { count: y.size }, workgroups: gridFor(y.size), bytes: 8 * y.size });
+  }
 }
