@@ -131,28 +131,37 @@ test('sinkhorn: thousands of iterations at epsilon 0.01 keep their digits, forwa
     }
   }));
 
-test('sinkhorn: a thread solves what its scalings cannot hold in the log domain, beside problems that they can', () =>
-  withEngine(async (engine) => {
-    force(engine, ['thread', null]);
-    // Problem 1 sends half as much again as its columns take: its scalings grow by that in every iteration.
-    const shape: SinkhornCase = { batch: 3, n: 7, m: 9, epsilon: 0.1, iterations: 201 };
-    const inputs = inputsOf(shape);
-    inputs[1].data = inputs[1].data.map((value, index) => (Math.floor(index / 7) === 1 ? 1.5 * value : value));
-    let records: Promise<ArrayLike<number>> | null = null;
-    const stop = engine.observe({ launch: ({ call }) => void (call.shader === 'sinkhorn/sinkhorn_thread_backward' && (records = engine.read(call.tensors.record))) });
-    const results = await planAndGradients(engine, inputs, { epsilon: 0.1, iterations: 201 });
-    stop();
-    assert.deepEqual([...((await records) ?? [])].slice(0, 3), [201, -201, 201], 'the second problem alone is marked as solved in the log domain');
-    for (let problem = 0; problem < 3; problem++) {
-      const part = (values: ArrayLike<number>, size: number): Float64Array => Float64Array.from(values).slice(problem * size, (problem + 1) * size);
-      const [c, a, b] = [part(inputs[0].data, 63), part(inputs[1].data, 7), part(inputs[2].data, 9)];
-      const { plan, dcost, da, db } = unrolledGradients(shape, c, a, b, part(randomValues(3 * 63, 21), 63));
-      [plan, dcost, da, db].forEach((expected, index) => {
-        const error = relativeError(part(results[index], expected.length), expected);
-        assert.ok(error < 2e-5, `problem ${problem}, output ${index} is off by ${error.toExponential(2)}`);
-      });
-    }
-  }));
+/** What each way through scalings marks a problem with that was solved in the log domain. */
+const MARKS = {
+  thread: { n: 7, m: 9, shader: 'sinkhorn/sinkhorn_thread_backward', binding: 'record', marksOf: (record: readonly number[]) => record.slice(0, 3).map((count) => count < 0) },
+  grid: { n: 17, m: 18, shader: 'sinkhorn/sinkhorn_grid_backward', binding: 'history', marksOf: (history: readonly number[]) => [0, 1, 2].map((problem) => history[problem * (history.length / 3) + 1] > 0) },
+  tiled: { n: 7, m: 9, shader: 'sinkhorn/tiled_backward_update', binding: 'history', marksOf: (history: readonly number[]) => [0, 1, 2].map((problem) => history[problem * (history.length / 3) + 1] > 0) },
+};
+
+for (const [variant, { n, m, shader, binding, marksOf }] of Object.entries(MARKS)) {
+  test(`sinkhorn: what scalings cannot hold is solved in the log domain, beside problems that they can (${variant})`, () =>
+    withEngine(async (engine) => {
+      force(engine, [variant, null]);
+      // Problem 1 sends half as much again as its columns take: its scalings grow by that in every iteration.
+      const shape: SinkhornCase = { batch: 3, n, m, epsilon: 0.1, iterations: 201 };
+      const inputs = inputsOf(shape);
+      inputs[1].data = inputs[1].data.map((value, index) => (Math.floor(index / n) === 1 ? 1.5 * value : value));
+      let records: Promise<ArrayLike<number>> | null = null;
+      const stop = engine.observe({ launch: ({ call }) => void (call.shader === shader && (records ??= engine.read(call.tensors[binding]))) });
+      const results = await planAndGradients(engine, inputs, { epsilon: 0.1, iterations: 201 });
+      stop();
+      assert.deepEqual(marksOf([...((await records) ?? [])]), [false, true, false], 'the second problem alone is marked as solved in the log domain');
+      for (let problem = 0; problem < 3; problem++) {
+        const part = (values: ArrayLike<number>, size: number): Float64Array => Float64Array.from(values).slice(problem * size, (problem + 1) * size);
+        const [c, a, b] = [part(inputs[0].data, n * m), part(inputs[1].data, n), part(inputs[2].data, m)];
+        const { plan, dcost, da, db } = unrolledGradients(shape, c, a, b, part(randomValues(3 * n * m, 21), n * m));
+        [plan, dcost, da, db].forEach((expected, index) => {
+          const error = relativeError(part(results[index], expected.length), expected);
+          assert.ok(error < 2e-5, `problem ${problem}, output ${index} is off by ${error.toExponential(2)}`);
+        });
+      }
+    }));
+}
 
 test('sinkhorn: problems of up to 1024 x 1024 equal the float64 reference', () =>
   withEngine(async (engine) => {

@@ -10,7 +10,7 @@
 // Logits and potentials are sums (hi, lo) with hi a multiple of 1/1024, see logits.wgsl: sums of hi parts are exact.
 //
 //   logits [B, N, M] of (hi, lo)   a [B, N]   b [B, M]   plan [B, N, M]   residual [B]   used [B]: iterations done
-//   history [B, iterations + 1, N + M]: element 0 of row 0 is the number of iterations done, row t holds what the row and
+//   history [B, iterations + 1, N + M]: element 0 of row 0 is (iterations done, 1), row t holds what the row and
 //   then the column potentials of iteration t were made of: (maximum, sum of exponentials relative to it) of their LSE
 //
 // residual = sum_i |target_i - sum_j plan_ij| with target_i = a_i exp(-u_i eps / rho), what the optimum satisfies; for
@@ -27,6 +27,8 @@ const LANES: u32 = 16u;
 const SLOTS: u32 = 2u;
 // Whether the history is kept for a backward pass; it may be a placeholder otherwise.
 const KEEP: bool = true;
+// Whether only what the launch before has left with used = 0 is solved.
+const LEFT: bool = false;
 
 const INVOCATIONS: u32 = LANES * SLOTS;
 const DEAD: f32 = -1e30;
@@ -109,8 +111,8 @@ fn main(
   let slot = invocation / LANES;
   let lane = invocation % LANES;
   let problem_index = (group_id.x + group_id.y * group_counts.x) * SLOTS + slot;
-  let exists = problem_index < params.problems;
   let problem = min(problem_index, params.problems - 1u);
+  let exists = problem_index < params.problems && (!LEFT || used[problem] == 0u);
   let logits_at = problem * N * M;
   let u_at = slot * N;
   let v_at = slot * M;
@@ -180,7 +182,7 @@ fn main(
           residual[problem] = total;
           used[problem] = iterations_done;
           if (KEEP) {
-            history[history_at] = vec2<f32>(f32(iterations_done), 0.0);
+            history[history_at] = vec2<f32>(f32(iterations_done), 1.0);
           }
         }
       } else {

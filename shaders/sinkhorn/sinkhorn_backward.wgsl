@@ -87,13 +87,15 @@ fn main(
   let slot = invocation / LANES;
   let lane = invocation % LANES;
   let problem_index = (group_id.x + group_id.y * group_counts.x) * SLOTS + slot;
-  let exists = problem_index < params.problems;
   let problem = min(problem_index, params.problems - 1u);
   let matrix_at = problem * N * M;
   let rows_at = slot * (N + M);
   let columns_at = rows_at + N;
   let history_at = problem * (params.iterations + 1u) * (N + M);
-  let iterations_done = select(0u, u32(history[history_at].x), exists);
+  let head = history[history_at];
+  // What was solved in scalings is walked back by sinkhorn_grid_backward.wgsl.
+  let exists = problem_index < params.problems && head.y > 0.0;
+  let iterations_done = select(0u, u32(head.x), exists);
   let last_at = history_at + iterations_done * (N + M);
 
   if (exists) {

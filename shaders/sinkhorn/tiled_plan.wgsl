@@ -3,7 +3,7 @@
 //   plan_ij = exp(u_i + v_j + K_ij),   miss_i = |a_i exp(-u_i eps / rho) - sum_j plan_ij|
 //
 //   logits, plan [B, N, M]   a, miss [B, N]   used [B]: 0 while a problem runs
-//   lines [B, N + M]: u and v as (hi, lo, ...), see tiled_offsets.wgsl; logits are (hi, lo), see logits.wgsl
+//   lines [B, N + M]: u and v as (hi, lo, ...), see offsets.wgsl; logits are (hi, lo), see logits.wgsl
 //
 // STORE: whether plan is written, for all problems. Checks on the way want the misses of running problems alone.
 //

@@ -3,7 +3,7 @@
 //   residual = sum_i miss_i;  a running problem (used = 0) has used `step` iterations once residual < tolerance, or
 //   when `step` is the last one
 //
-//   miss [B, N]   residual, used [B]   lines [B, N + M] as in tiled_offsets.wgsl
+//   miss [B, N]   residual, used [B]   lines [B, N + M] as in offsets.wgsl
 //   history as in tiled_update.wgsl: after the last step its element 0 becomes (iterations done, number of lines that were
 //   out of range at some time), which tells the backward pass how to walk (KEEP; a placeholder otherwise)
 //

@@ -2,13 +2,13 @@
 //
 //   u_i = lambda (log a_i - LSE_j(v_j + K_ij)),   or for columns v_j = lambda (log b_j - LSE_i(u_i + K_ij))
 //
-// With A of tiled_matrix.wgsl and scalings alpha_i = exp(u_i + r_i), beta_j = exp(v_j + c_j) the sum is s = A beta, and
+// With A of matrix.wgsl and scalings alpha_i = exp(u_i + r_i), beta_j = exp(v_j + c_j) the sum is s = A beta, and
 // LSE_i = r_i + log s_i: a multiply-add per entry. Where a sum of a line is below 1 / HIGHEST, or what it is taken over adds
 // up to more than HIGHEST, entries that underflowed in A might count, and the line's LSE is taken of the logits instead, in
 // the same launch: lines in and out of range may stand beside each other.
 //
 //   logits [B, N, M] of (hi, lo), see logits.wgsl   matrix: A [B, N, M] for rows, its transpose for columns
-//   mass: a [B, N], or b [B, M]   used [B]: 0 while a problem runs   lines, scalings [B, N + M] as in tiled_offsets.wgsl
+//   mass: a [B, N], or b [B, M]   used [B]: 0 while a problem runs   lines, scalings [B, N + M] as in offsets.wgsl
 //   history [B, iterations + 1, N + M], row t: what potentials were made of, (x, y) with LSE = x + log y: the offset, or where
 //   a line was out of range the maximum, and the sum relative to it (KEEP; a placeholder otherwise)
 //

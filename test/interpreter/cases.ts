@@ -277,12 +277,12 @@ const pooling: RaceCase[] = [
   op('regionPool, ragged', [[2, 2, 3, 5], [2, 6, 2, 3]], (engine, x, masks) => regionPool(engine, x, masks).pooled),
 ];
 
-function sinkhornCase(name: string, [batch, n, m]: readonly [number, number, number], options: Partial<Parameters<typeof sinkhorn>[4]> & { zero?: boolean; excess?: number }): RaceCase {
-  const { zero, excess = 1, ...rest } = options;
+function sinkhornCase(name: string, [batch, n, m]: readonly [number, number, number], options: Partial<Parameters<typeof sinkhorn>[4]> & { zero?: boolean; total?: number; excess?: number }): RaceCase {
+  const { zero, total = 1, excess = 1, ...rest } = options;
   return {
     name: `sinkhorn, ${name} [${batch}, ${n}, ${m}]`,
     run(engine) {
-      const inputs = [upload(engine, [batch, n, m], 1, 1), masses(engine, batch, n, 2, zero), masses(engine, batch, m, 3, false, excess)] as const;
+      const inputs = [upload(engine, [batch, n, m], 1, 1), masses(engine, batch, n, 2, zero, total), masses(engine, batch, m, 3, false, total * excess)] as const;
       engine.withTape((tape) => {
         for (const input of inputs) tape.watch(input);
         const { plan } = sinkhorn(engine, ...inputs, { epsilon: 0.2, iterations: 3, ...rest });
@@ -315,6 +315,10 @@ const transport: RaceCase[] = [
   // Columns ask for e³ as much as rows have: scalings leave their range, and the launches in the log domain have something to do.
   sinkhornCase('out of range', [1, 2, 3], { iterations: 14, excess: Math.exp(3) }),
   sinkhornCase('stops early', [2, 3, 3], { iterations: 10, tolerance: 10 }),
+  // So little mass that the first sums of columns are out of range.
+  sinkhornCase('little mass', [1, 2, 5], { total: 1e-15 }),
+  // Large enough for a grid of lanes; its gradient walks back past the balance.
+  sinkhornCase('a grid', [1, 17, 18], { iterations: 18 }),
   {
     name: 'sinkhorn with a prior',
     run: (engine) => sinkhorn(engine, upload(engine, [2, 3, 4], 1, 1), masses(engine, 2, 3, 2), masses(engine, 2, 4, 3), { epsilon: 0.2, iterations: 2, prior: upload(engine, [3, 4], 4, 1) }),

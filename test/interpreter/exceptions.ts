@@ -16,6 +16,8 @@ export const WRONG_VALUES: Readonly<Record<string, string>> = {
   'elementwise/gelu_backward_f16': WORDS,
   'matmul/matmul_f16_register': WORDS,
   'matmul/matmul_f16_block': WORDS,
+  'sinkhorn/sinkhorn_grid': MATRICES,
+  'sinkhorn/sinkhorn_grid_backward': MATRICES,
   'sinkhorn/sinkhorn_thread': MATRICES,
   'sinkhorn/sinkhorn_thread_backward': MATRICES,
 };

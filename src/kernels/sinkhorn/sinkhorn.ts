@@ -1,5 +1,6 @@
 import type { Engine, Tensor } from '../../engine/index.js';
 import { problemKey } from '../problem-key.js';
+import { differentiateInGrids, fitsGrid, solveInGrids } from './grid.js';
 import { checkProblem, type SinkhornOptions, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
 import { differentiateInThreads, MAX_THREAD_SIZE, solveInThreads } from './thread.js';
 import { differentiateInTiles, solveInTiles } from './tiled.js';
@@ -14,19 +15,26 @@ export interface SinkhornResult {
   readonly iterationsUsed: Tensor;
 }
 
+type Variant = 'thread' | 'grid' | 'workgroup' | 'simd' | 'tiled';
+
+/** The GPU's largest tile: 8 x 8 entries, and twice that backward, are what its registers hold beside everything else. */
+const GPU_BLOCKS = 2;
+
 /**
  * Problems of up to 16 rows and columns fit the registers of a thread (on a GPU up to 12: with 16 the matrix alone would
- * take all registers that a thread has), problems of up to 256 fit a workgroup; both save two launches per iteration.
- * Larger ones are spread over the device.
+ * take all registers that a thread has), larger ones those of a grid of lanes; both save two launches per iteration.
+ * Beyond that, what fits a workgroup iterates in the log domain, until a problem is large enough to be spread over the device.
  */
-function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): 'thread' | 'workgroup' | 'simd' | 'tiled' {
+function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): Variant {
   const size = Math.max(n, m);
   const { software } = engine.info;
   if (size > MAX_WORKGROUP_SIZE) return engine.choose('sinkhorn', ['tiled'], 'tiled');
   const problem = problemKey({ b: batch, n, m, t: iterations }, { gradient: keep });
-  const lanes = software ? 'simd' : 'workgroup';
-  if (size > MAX_THREAD_SIZE) return engine.choose('sinkhorn', ['workgroup', 'simd', 'tiled'], lanes, problem);
-  return engine.choose('sinkhorn', ['thread', 'workgroup', 'simd', 'tiled'], software || size <= 12 ? 'thread' : lanes, problem);
+  const grid = size > MAX_THREAD_SIZE && fitsGrid({ n, m });
+  const candidates: Variant[] = ['workgroup', 'simd', 'tiled', ...(grid ? (['grid'] as const) : []), ...(size <= MAX_THREAD_SIZE ? (['thread'] as const) : [])];
+  const larger = size <= 128 && !software ? 'workgroup' : 'tiled';
+  const rule = size <= (software ? MAX_THREAD_SIZE : 12) ? 'thread' : grid && (software || fitsGrid({ n, m }, GPU_BLOCKS)) ? 'grid' : larger;
+  return engine.choose('sinkhorn', candidates, rule, problem);
 }
 
 /** The solution by the chosen variant, and its backward pass. */
@@ -35,6 +43,10 @@ function solve(engine: Engine, problem: TransportProblem): { solution: Transport
   if (variant === 'thread') {
     const solution = solveInThreads(engine, problem);
     return { solution, differentiate: (gradients) => differentiateInThreads(engine, problem, solution, gradients) };
+  }
+  if (variant === 'grid') {
+    const solution = solveInGrids(engine, problem);
+    return { solution, differentiate: (gradients) => differentiateInGrids(engine, problem, solution, gradients) };
   }
   if (variant === 'tiled') {
     const solution = solveInTiles(engine, problem);
@@ -46,10 +58,10 @@ function solve(engine: Engine, problem: TransportProblem): { solution: Transport
 
 /**
  * Entropic optimal transport for a batch of problems, rows first, and its exact gradient by walking the iterations
- * backwards; differentiable in cost, a and b. Problems of up to 16 rows and columns run all iterations in one launch, by
- * default a problem to a thread (on a GPU up to 12), in scalings of a matrix of exponentials taken once; problems whose
- * scalings leave the range of f32 are solved again in the log domain by a second launch. Larger ones iterate in the log domain: up to 256
- * rows and columns in one launch, beyond that two launches per iteration.
+ * backwards; differentiable in cost, a and b. Problems iterate in scalings of a matrix of exponentials taken once: all
+ * iterations in one launch, by default a problem to a thread up to 16 rows and columns (on a GPU up to 12) and to a grid of
+ * lanes up to about 160 (on a GPU 80), and two launches per iteration beyond. Problems whose scalings leave the range of f32
+ * are solved in the log domain, in the same launches or by a second one; see docs/sinkhorn.md.
  *
  * P = argmin ⟨P, C⟩ + ε KL(P ‖ Π) with row sums a and column sums b (Cuturi 2013, arXiv 1306.0895), or with both
  * relaxed (Chizat et al. 2018, arXiv 1607.05816). A mass of 0 (or less) and a prior of 0 give plan entries of 0 and
@@ -59,7 +71,7 @@ function solve(engine: Engine, problem: TransportProblem): { solution: Transport
  * masses stay on the device). Where they differ there is no solution, and the residual tends to |Σa − Σb| or more.
  *
  * For a gradient, numbers of every problem stay in memory until the backward pass: 2 (n + m) per iteration (and once
- * more), or, where a problem has a thread of its own, m per iteration (and once more) besides 2 n m + n + m + 1.
+ * more) and 4 (n + m), or, where a problem has a thread of its own, m per iteration (and once more) besides 2 n m + n + m + 1.
  * @param cost [B, n, m]
  * @param a [B, n] row masses
  * @param b [B, m] column masses

@@ -1,8 +1,9 @@
 /** Large problems: two launches per iteration, each spread over the whole device. */
-import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
+import { gridFor, type Engine } from '../../engine/index.js';
 import { problemKey } from '../problem-key.js';
 import { logitsOf } from './logits.js';
-import { CHECK_EVERY, historyFor, type LogitsSolution, type TransportGradients, type TransportProblem } from './problem.js';
+import { fillMatrix, offsetsOf, sidesOf, type ScaledSolution } from './scaling.js';
+import { CHECK_EVERY, historyFor, type TransportGradients, type TransportProblem } from './problem.js';
 
 /** Iterations between two corrections of what rounding adds to the gradients of the masses. */
 const BALANCE_EVERY = 16;
@@ -16,12 +17,6 @@ const GEOMETRIES = {
   // One SIMD group of a software adapter.
   narrow: { update: 4, line: 4 },
 } as const satisfies Record<string, { readonly update: number; readonly line: number }>;
-
-/** A solution, and what the backward pass makes its matrix of. */
-export interface TiledSolution extends LogitsSolution {
-  /** [B, n + m, 4], see shaders/sinkhorn/tiled_offsets.wgsl. */
-  readonly lines: Tensor;
-}
 
 /** Constants and launch grids that the kernels of a problem share. */
 function launchesOf(engine: Engine, problem: TransportProblem) {
@@ -38,29 +33,8 @@ function launchesOf(engine: Engine, problem: TransportProblem) {
   };
 }
 
-/** Where rows, or columns, and their entries lie. */
-function sidesOf({ n, m }: TransportProblem) {
-  return {
-    rows: { lines: n, terms: m, first_line: 0, first_term: n, line_stride: m, term_stride: 1 },
-    columns: { lines: m, terms: n, first_line: n, first_term: 0, line_stride: 1, term_stride: m },
-  };
-}
-
-/** exp(K − r − c) into `matrix`, and its transpose. */
-function matrixOf(engine: Engine, { cost, batch, n, m }: TransportProblem, logits: Tensor, lines: Tensor, matrix: Tensor): Tensor {
-  const transposed = engine.empty([batch, m, n], 'f32', 'sinkhorn matrix, transposed');
-  engine.dispatch({
-    shader: 'sinkhorn/tiled_matrix',
-    tensors: { logits, lines, matrix, transposed },
-    params: { count: cost.size, n, m },
-    workgroups: gridFor(cost.size),
-    bytes: 16 * cost.size,
-  });
-  return transposed;
-}
-
 /** Plan, residual and iterations of every problem; results as `solveInWorkgroups` gives them. */
-export function solveInTiles(engine: Engine, problem: TransportProblem): TiledSolution {
+export function solveInTiles(engine: Engine, problem: TransportProblem): ScaledSolution {
   const { batch, n, m, iterations, tolerance, relaxation, excess, a, b, keep } = problem;
   const logits = logitsOf(engine, problem);
   const launches = launchesOf(engine, problem);
@@ -69,23 +43,12 @@ export function solveInTiles(engine: Engine, problem: TransportProblem): TiledSo
   const residual = engine.empty([batch]);
   const used = engine.zeros([batch], 'u32');
   const history = historyFor(engine, problem, [batch, iterations + 1, n + m, 2]);
-  const lines = engine.zeros([batch, n + m, 4]);
-  const scalings = engine.empty([batch, n + m]);
   const miss = engine.empty([batch, n]);
   const work = { flops: 2 * plan.size, bytes: 4 * plan.size };
-  for (const side of ['rows', 'columns'] as const) {
-    const launch = side === 'rows' ? launches.row : launches.column;
-    engine.dispatch({
-      shader: 'sinkhorn/tiled_offsets',
-      tensors: { logits, lines, scalings, history },
-      params: { problems: batch, ...sides[side], iterations },
-      ...launch,
-      constants: { ...launch.constants, KEEP: keep },
-      bytes: 8 * plan.size,
-    });
-  }
+  const { lines, scalings } = offsetsOf(engine, problem, logits, history);
   // The plan's buffer holds the matrix until the plan is there.
-  const transposed = matrixOf(engine, problem, logits, lines, plan);
+  const transposed = engine.empty([batch, m, n], 'f32', 'sinkhorn matrix, transposed');
+  fillMatrix(engine, problem, logits, lines, plan, transposed);
   const update = (side: 'rows' | 'columns', step: number): void => {
     const launch = side === 'rows' ? launches.updateRows : launches.updateColumns;
     engine.dispatch({
@@ -125,7 +88,7 @@ export function solveInTiles(engine: Engine, problem: TransportProblem): TiledSo
 }
 
 /** The gradient of `solveInTiles`; writes every element of dcost, da and db. */
-export function differentiateInTiles(engine: Engine, problem: TransportProblem, { plan, history, logits, lines }: TiledSolution, { dplan, dcost, da, db }: TransportGradients): void {
+export function differentiateInTiles(engine: Engine, problem: TransportProblem, { plan, history, logits, lines }: ScaledSolution, { dplan, dcost, da, db }: TransportGradients): void {
   const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, a, b } = problem;
   const launches = launchesOf(engine, problem);
   const flows = engine.empty(history.shape, 'f32', 'sinkhorn flows');
@@ -133,7 +96,8 @@ export function differentiateInTiles(engine: Engine, problem: TransportProblem, 
   const size = { problems: batch, n, m, iterations };
   const shared = { ...size, lambda, relaxation };
   // Until the end, the buffer of the cost's gradient holds the matrix.
-  const transposed = matrixOf(engine, problem, logits, lines, dcost);
+  const transposed = engine.empty([batch, m, n], 'f32', 'sinkhorn matrix, transposed');
+  fillMatrix(engine, problem, logits, lines, dcost, transposed);
   const bothSides = [
     { rows: true, mass: a, dmass: da, line: launches.row, update: launches.updateRows },
     { rows: false, mass: b, dmass: db, line: launches.column, update: launches.updateColumns },

@@ -17,6 +17,22 @@ interface Geometry {
 /** 'workgroup': as many lanes as rows or columns; 'simd': the four lanes of a software adapter's SIMD group. */
 export type WorkgroupVariant = 'workgroup' | 'simd';
 
+/** The launch in the log domain, of all problems or of those that are left with 0 iterations. */
+export function solveByLogits(engine: Engine, problem: TransportProblem, solution: LogitsSolution, variant: WorkgroupVariant, left: boolean): void {
+  const { batch, n, m, iterations, tolerance, relaxation, excess, a, b, keep } = problem;
+  const { lanes, slots } = geometryOf(variant, problem);
+  const { logits, plan, residual, used, history } = solution;
+  engine.dispatch({
+    shader: 'sinkhorn/sinkhorn',
+    constants: { N: n, M: m, LANES: lanes, SLOTS: slots, KEEP: keep, LEFT: left },
+    tensors: { logits, a, b, plan, residual, used, history },
+    params: { problems: batch, iterations, check_every: CHECK_EVERY, tolerance, relaxation, excess },
+    workgroups: gridFor(batch, slots),
+    // What is left over is few or none.
+    ...(left ? {} : { flops: batch * n * m * iterations * 2 * 5, bytes: 4 * (logits.size + plan.size + history.size) }),
+  });
+}
+
 function geometryOf(variant: WorkgroupVariant, { n, m }: TransportProblem): Geometry {
   // One group of 4 SIMD lanes: a barrier costs a software adapter a switch per group.
   if (variant === 'simd') return { lanes: 4, slots: 1 };
@@ -26,28 +42,19 @@ function geometryOf(variant: WorkgroupVariant, { n, m }: TransportProblem): Geom
 
 /** Plan, residual and iterations of every problem, in one launch. */
 export function solveInWorkgroups(engine: Engine, problem: TransportProblem, variant: WorkgroupVariant): LogitsSolution {
-  const { batch, n, m, iterations, tolerance, relaxation, excess, a, b, keep } = problem;
-  const logits = logitsOf(engine, problem);
-  const { lanes, slots } = geometryOf(variant, problem);
+  const { batch, n, m, iterations } = problem;
   const solution = {
+    logits: logitsOf(engine, problem),
     plan: engine.empty([batch, n, m]),
     residual: engine.empty([batch]),
     used: engine.empty([batch], 'u32'),
     history: historyFor(engine, problem, [batch, iterations + 1, n + m, 2]),
   };
-  engine.dispatch({
-    shader: 'sinkhorn/sinkhorn',
-    constants: { N: n, M: m, LANES: lanes, SLOTS: slots, KEEP: keep },
-    tensors: { logits, a, b, ...solution },
-    params: { problems: batch, iterations, check_every: CHECK_EVERY, tolerance, relaxation, excess },
-    workgroups: gridFor(batch, slots),
-    flops: batch * n * m * iterations * 2 * 5,
-    bytes: 4 * (logits.size + solution.plan.size + solution.history.size),
-  });
-  return { ...solution, logits };
+  solveByLogits(engine, problem, solution, variant, false);
+  return solution;
 }
 
-/** The gradient of `solveInWorkgroups`, in one launch; writes every element of dcost, da and db. */
+/** The gradient of `solveByLogits`, in one launch; of the problems solved there it writes every element of dcost, da and db. */
 export function differentiateInWorkgroups(
   engine: Engine,
   problem: TransportProblem,

@@ -1,15 +1,16 @@
-// Entropic transport of large problems, before the iterations (forward and backward): the matrix in scaling form,
+// Entropic transport, before the iterations (forward and backward): the matrix in scaling form,
 //
 //   A_ij = exp(K_ij - r_i - c_j), between 0 and 1, and its transpose
 //
-//   logits [B, N, M] of (hi, lo), see logits.wgsl   lines [B, N + M]: offsets r and c, see tiled_offsets.wgsl
-//   matrix [B, N, M]   transposed [B, M, N]
+//   logits [B, N, M] of (hi, lo), see logits.wgsl   lines [B, N + M]: offsets r and c, see offsets.wgsl
+//   matrix [B, N, M]   transposed [B, M, N] (TRANSPOSED; a placeholder otherwise)
 //
-// Both are kept so that sums of rows and of columns read neighbouring numbers. matrix is a buffer that gets its own contents
+// With both, sums of rows and of columns read neighbouring numbers. matrix is a buffer that gets its own contents
 // after the iterations: the plan's, or that of the gradient of the cost.
 //
 // Dispatch: one invocation per entry; workgroups spill from x into y.
 
+const TRANSPOSED: bool = true;
 const DEAD: f32 = -1e30;
 
 struct Params {
@@ -48,5 +49,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   // A forbidden entry may have forbidden lines, whose offsets would take it back.
   let x = select(exponential((k.x - lines[at + i].z) - lines[at + params.n + j].z, k.y), 0.0, k.x < DEAD * 0.5);
   matrix[index] = x;
-  transposed[(problem * params.m + j) * params.n + i] = x;
+  if (TRANSPOSED) {
+    transposed[(problem * params.m + j) * params.n + i] = x;
+  }
 }

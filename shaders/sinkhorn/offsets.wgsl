@@ -1,5 +1,5 @@
-// Entropic transport of large problems, before the iterations: an offset of every row, then of every column, which keeps
-// the matrix of tiled_matrix.wgsl between 0 and 1 with a 1 in every row and column.
+// Entropic transport, before the iterations: an offset of every row, then of every column, which keeps
+// the matrix of matrix.wgsl between 0 and 1 with a 1 in every row and column.
 //
 //   r_i = max_j K_ij,   c_j = max_i (K_ij - r_i)   of the hi parts of K, so that both are multiples of 1/1024 (logits.wgsl)
 //
