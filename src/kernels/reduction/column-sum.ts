@@ -37,8 +37,11 @@ export function finishColumnSum(engine: Engine, partial: Tensor, offset: number,
   finishTogether(engine, { partial, offset, results: z ? [y, z] : [y], slices: SLICES }, alone);
 }
 
-/** So few rows go without a first stage: what it could do in parallel is not worth its launch. */
-const FEW_ROWS = 64;
+/**
+ * So few rows go without a first stage: what it could do in parallel is not worth its launch. On a GPU several threads
+ * share a column of the second stage.
+ */
+const FEW_ROWS = { software: 64, gpu: 512 };
 
 /**
  * Sum over all leading dimensions, in two stages of fixed order; not differentiable.
@@ -50,7 +53,7 @@ const FEW_ROWS = 64;
 export function columnSum(engine: Engine, x: Tensor, target?: Tensor, { own = false }: { readonly own?: boolean } = {}): Tensor {
   const { rows, columns } = rowsAndColumns(x);
   const y = target ?? engine.empty([columns]);
-  if (own && rows <= FEW_ROWS) {
+  if (own && rows <= (engine.info.software ? FEW_ROWS.software : FEW_ROWS.gpu)) {
     finishColumnSum(engine, engine.view(x, 0, [rows, columns]), 0, y);
     return y;
   }

@@ -56,10 +56,11 @@ export function finishColumnSums(engine: Engine, partial: Tensor, y: Tensor, sum
 
 /**
  * Bytes of first stages that may wait, which keep their memory until then: about as many as there are results, so that it
- * is little beside a step's peak. The first stages of a large weight go on alone: a launch is nothing beside what they take.
+ * is little beside a step's peak (docs/memory.md). The first stages of a large weight go on alone: a launch is nothing
+ * beside what they take.
  */
 function mostWaitingBytes(resultBytes: number): number {
-  return Math.max(2 ** 20, Math.min(2 ** 23, resultBytes));
+  return Math.max(LEAST_WAITING_BYTES, Math.min(MOST_WAITING_BYTES, resultBytes));
 }
 
 /** A second stage that may wait. */
@@ -73,6 +74,9 @@ interface Waiting extends Work {
   /** Launches it on its own. */
   readonly alone: () => void;
 }
+
+const LEAST_WAITING_BYTES = 4 * 2 ** 20;
+const MOST_WAITING_BYTES = 16 * 2 ** 20;
 
 /** Runs those whose results lie in one storage, such as the arena of all gradients, in one launch. */
 const COLUMN_SUMS: WorkKind<Waiting> = {
