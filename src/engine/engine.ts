@@ -6,58 +6,31 @@ import { BufferPool, type MemoryCounters } from './buffers.js';
 import { CapturedStep } from './captured-step.js';
 import type { Executor, KernelCall } from './commands.js';
 import { requestDevice, type AdapterDescription } from './device.js';
+import { DeviceWatch } from './device-watch.js';
+import { Differentiation } from './differentiation.js';
 import { bytesOf, bytesPerElement, dtypeOf, typedArrayOf, type DType, type TypedArray } from './dtype.js';
 import { EagerExecutor } from './eager.js';
 import { DeviceError, KernelError, ShapeError } from './errors.js';
-import { ProgramCache, type ShaderSources } from './program.js';
-import { Recorder, type Joined } from './recorder.js';
+import { tapeActions, type EngineOptions } from './options.js';
 import type { Work, WorkKind } from './postponed.js';
+import { ProgramCache } from './program.js';
+import { Readback } from './readback.js';
+import { Recorder, type Joined } from './recorder.js';
+import { Scopes, tensorsIn } from './scopes.js';
 import { submissionLimits } from './submissions.js';
-import { formatShape, sizeOf, Storage, Tensor } from './tensor.js';
+import { formatShape, sizeOf, Tensor } from './tensor.js';
 import { Tape, type Backward } from './tape.js';
 import { VariantChoices, type EngineObserver, type TunedLookup } from './variants.js';
-
-/** The two kernels that the tape needs to sum gradients; kernel modules bring them. */
-export interface TapeKernels {
-  /** A new tensor a + b. */
-  add(engine: Engine, a: Tensor, b: Tensor): Tensor;
-  /** destination += source. */
-  accumulate(engine: Engine, destination: Tensor, source: Tensor): void;
-}
-
-export interface EngineOptions {
-  readonly adapter: GPUAdapter;
-  readonly shaderSources: ShaderSources;
-  readonly tapeKernels: TapeKernels;
-  /** Asks for Dawn's experimental subgroup matrices, where the adapter offers them. */
-  readonly subgroupMatrix?: boolean;
-  /** Variants to force from the start, by kernel family; see `Engine.force`. */
-  readonly variants?: Readonly<Record<string, string>>;
-  /** Measured winners to use before the families' rules; see `Engine.useTuned`. */
-  readonly tuned?: TunedLookup;
-}
-
-/** Tensors inside a value that a scope or a captured function returns: itself, or in arrays and plain objects. */
-function tensorsIn(value: unknown, found: Tensor[] = []): Tensor[] {
-  if (value instanceof Tensor) found.push(value);
-  else if (Array.isArray(value)) for (const item of value) tensorsIn(item, found);
-  else if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-    for (const item of Object.values(value)) tensorsIn(item, found);
-  }
-  return found;
-}
 
 export class Engine {
   private readonly pool: BufferPool;
   private readonly programs: ProgramCache;
   private readonly eager: EagerExecutor;
   private executor: Executor;
-  private scopes: Set<Storage>[] = [new Set()];
-  private currentTape: Tape | null = null;
-  private recomputations = 0;
-  private failure: DeviceError | null = null;
-  private readonly stagings = new Map<number, GPUBuffer[]>();
-  private destroyed = false;
+  private readonly scopes: Scopes;
+  private readonly differentiation = new Differentiation();
+  private readonly readback: Readback;
+  private readonly watch: DeviceWatch;
   private readonly variants: VariantChoices;
   private readonly observers = new Set<EngineObserver>();
 
@@ -66,17 +39,14 @@ export class Engine {
     readonly info: AdapterDescription,
     private readonly options: EngineOptions,
   ) {
+    this.watch = new DeviceWatch(device);
     this.pool = new BufferPool(device);
     this.programs = new ProgramCache(device, options.shaderSources);
-    this.eager = new EagerExecutor(device, this.pool, (storage) => this.scopes[this.scopes.length - 1].add(storage));
+    this.scopes = new Scopes(this.pool);
+    this.eager = new EagerExecutor(device, this.pool, (storage) => this.scopes.add(storage));
     this.executor = this.eager;
+    this.readback = new Readback(device, () => this.checkDevice());
     this.variants = new VariantChoices(options.variants, options.tuned);
-    device.addEventListener('uncapturederror', (event) => {
-      this.failure ??= new DeviceError(`The device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`);
-    });
-    void device.lost.then(({ reason, message }) => {
-      if (!this.destroyed) this.failure ??= new DeviceError(`The GPU device was lost (${reason}): ${message}`);
-    });
   }
 
   /** @throws {DeviceError} when the adapter gives no device. */
@@ -92,7 +62,7 @@ export class Engine {
 
   /** @throws {DeviceError} what went wrong on the device since the start, if anything did. */
   checkDevice(): void {
-    if (this.failure) throw this.failure;
+    this.watch.check();
   }
 
   // Tensors
@@ -143,23 +113,8 @@ export class Engine {
     }
     this.eager.flush();
     this.checkDevice();
-    const { byteLength } = tensor;
-    const pooled = this.stagings.get(byteLength)?.pop();
-    const staging = pooled ?? this.device.createBuffer({ size: byteLength, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST, label: 'staging' });
-    const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, tensor.storage.bufferOffset + tensor.byteOffset, staging, 0, byteLength);
-    this.device.queue.submit([encoder.finish()]);
-    try {
-      await staging.mapAsync(GPUMapMode.READ);
-    } catch (error) {
-      this.checkDevice();
-      throw new DeviceError(`Reading from the device failed: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    const data = typedArrayOf(tensor.dtype, staging.getMappedRange().slice(0), tensor.size);
-    staging.unmap();
-    const bucket = this.stagings.get(byteLength);
-    if (bucket) bucket.push(staging);
-    else this.stagings.set(byteLength, [staging]);
+    const bytes = await this.readback.bytes(buffer, tensor.storage.bufferOffset + tensor.byteOffset, tensor.byteLength);
+    const data = typedArrayOf(tensor.dtype, bytes, tensor.size);
     this.checkDevice();
     return data;
   }
@@ -205,12 +160,7 @@ export class Engine {
   dispatch(call: KernelCall): void {
     const program = this.programs.get(call.shader, call.constants);
     program.checkTensors(call.tensors);
-    const limit = this.device.limits.maxComputeWorkgroupsPerDimension;
-    for (const count of call.workgroups) {
-      if (count !== undefined && (!Number.isInteger(count) || count < 1 || count > limit)) {
-        throw new KernelError(call.shader, `cannot be launched with ${call.workgroups.join(' x ')} workgroups; each count must be 1 to ${limit}.`);
-      }
-    }
+    program.checkWorkgroups(call.workgroups);
     const command = { kind: 'dispatch', call, program, uniform: program.packParams(call.params) } as const;
     for (const observer of this.observers) observer.launch?.(command);
     this.executor.run(command);
@@ -294,12 +244,12 @@ export class Engine {
 
   /** Puts an op on the current tape; does nothing without a tape or when no input needs a gradient. */
   record(name: string, inputs: readonly Tensor[], outputs: readonly Tensor[], backward: Backward): void {
-    this.currentTape?.record(name, inputs, outputs, backward);
+    this.differentiation.tape?.record(name, inputs, outputs, backward);
   }
 
   /** True when an op on these inputs will be differentiated: what only its backward pass needs is worth keeping. */
   differentiates(inputs: readonly Tensor[]): boolean {
-    const tape = this.currentTape;
+    const { tape } = this.differentiation;
     return tape !== null && tape.keeps && inputs.some((input) => tape.tracks(input));
   }
 
@@ -312,51 +262,23 @@ export class Engine {
    * @param body runs twice with the same results, and is synchronous; ops that change state look at `recomputing`
    */
   checkpoint<T>(body: () => T): T {
-    const tape = this.currentTape;
-    if (!tape) return body();
-    const result = this.underTape(tape.part(false), body);
-    tape.recordSegment(tensorsIn(result), (again) => {
-      this.recomputations += 1;
-      try {
-        return tensorsIn(this.underTape(again, body));
-      } finally {
-        this.recomputations -= 1;
-      }
-    });
-    return result;
+    return this.differentiation.checkpoint(body);
   }
 
   /** True while a checkpointed part runs again: what it changes besides its results has been changed already. */
   get recomputing(): boolean {
-    return this.recomputations > 0;
+    return this.differentiation.recomputing;
   }
 
   /** Runs `body` with a new tape: what it computes can be differentiated until it returns. */
   withTape<T>(body: (tape: Tape) => T): T {
-    const { add, accumulate } = this.options.tapeKernels;
-    const tape = new Tape({
-      empty: (shape, dtype, label) => this.empty(shape, dtype, label),
-      zeros: (shape, dtype) => this.zeros(shape, dtype),
-      copy: (source, destination) => this.copy(source, destination),
-      add: (a, b) => add(this, a, b),
-      accumulate: (destination, source) => accumulate(this, destination, source),
-    });
-    return this.underTape(tape, () => body(tape));
+    const tape = new Tape(tapeActions(this, this.options.tapeKernels));
+    return this.differentiation.under(tape, () => body(tape));
   }
 
   /** Runs `body` without a tape: nothing in it is differentiated. */
   noGrad<T>(body: () => T): T {
-    return this.underTape(null, body);
-  }
-
-  private underTape<T>(tape: Tape | null, body: () => T): T {
-    const before = this.currentTape;
-    this.currentTape = tape;
-    try {
-      return body();
-    } finally {
-      this.currentTape = before;
-    }
+    return this.differentiation.under(null, body);
   }
 
   // Memory
@@ -366,37 +288,7 @@ export class Engine {
    * Scopes nest; an async body must end before another scope of the same engine begins.
    */
   scope<T>(body: () => T): T {
-    const scope = new Set<Storage>();
-    this.scopes.push(scope);
-    const end = (result: T): T => {
-      const kept = new Set(tensorsIn(result).map((tensor) => tensor.storage));
-      this.scopes.pop();
-      const parent = this.scopes[this.scopes.length - 1];
-      for (const storage of scope) {
-        if (kept.has(storage)) parent.add(storage);
-        else this.release(storage);
-      }
-      return result;
-    };
-    let result: T;
-    try {
-      result = body();
-    } catch (error) {
-      end(undefined as T);
-      throw error;
-    }
-    if (!(result instanceof Promise)) return end(result);
-    return result.then(end, (error: unknown) => {
-      end(undefined as T);
-      throw error;
-    }) as T;
-  }
-
-  private release(storage: Storage): void {
-    if (storage.freed) return;
-    storage.freed = true;
-    if (storage.buffer) this.pool.give(storage.buffer);
-    storage.buffer = null;
+    return this.scopes.run(body);
   }
 
   /**
@@ -407,8 +299,7 @@ export class Engine {
   capture<Outputs>(name: string, body: () => Outputs): CapturedStep<Outputs> {
     if (this.executor !== this.eager) throw new DeviceError(`Step ${name} cannot be captured while another one is.`);
     const recorder = new Recorder();
-    const constants = new Set<Storage>();
-    this.scopes.push(constants);
+    const constants = this.scopes.open();
     this.executor = recorder;
     try {
       const outputs = body();
@@ -416,11 +307,11 @@ export class Engine {
       const kept = new Set(tensorsIn(outputs).map((tensor) => tensor.storage));
       return new CapturedStep(name, outputs, this.device, this.pool, () => this.eager.flush(), recorder, kept, [...constants], submissionLimits(this.info.software));
     } catch (error) {
-      for (const storage of constants) this.release(storage);
+      for (const storage of constants) this.scopes.release(storage);
       throw error;
     } finally {
       this.executor = this.eager;
-      this.scopes.pop();
+      this.scopes.leave();
     }
   }
 
@@ -433,12 +324,11 @@ export class Engine {
 
   /** Frees everything and destroys the device. */
   destroy(): void {
-    this.destroyed = true;
+    this.watch.end();
     this.eager.destroy();
-    for (const scope of this.scopes.splice(0)) for (const storage of scope) this.release(storage);
+    this.scopes.end();
     this.pool.trim();
-    for (const bucket of this.stagings.values()) for (const staging of bucket) staging.destroy();
+    this.readback.destroy();
     this.device.destroy();
   }
 }
-

@@ -1,4 +1,5 @@
 /** Compiled kernels: one program per shader file and set of constants, with its pipeline and layouts. */
+import type { Workgroups } from './commands.js';
 import { KernelError } from './errors.js';
 import { reflect, type Reflection } from './reflection.js';
 import { specialize, type Constants } from './specialize.js';
@@ -121,6 +122,19 @@ export class Program {
         if (!other.writable || overlap) {
           throw new KernelError(this.name, `bindings ${name} and ${other.name} share one storage, and ${name} is written.`);
         }
+      }
+    }
+  }
+
+  /**
+   * Checks the workgroup counts of a call.
+   * @throws {KernelError} unless each is a positive integer that the device allows.
+   */
+  checkWorkgroups(workgroups: Workgroups): void {
+    const limit = this.device.limits.maxComputeWorkgroupsPerDimension;
+    for (const count of workgroups) {
+      if (count !== undefined && (!Number.isInteger(count) || count < 1 || count > limit)) {
+        throw new KernelError(this.name, `cannot be launched with ${workgroups.join(' x ')} workgroups; each count must be 1 to ${limit}.`);
       }
     }
   }
