@@ -87,11 +87,11 @@ export function comparisonLines(comparisons: readonly Comparison[], rows: readon
 }
 
 /** One step in a few lines: dispatches, CPU, memory, and where the device's time goes. */
-export function trainingLines({ row, dispatches, encodePerDispatch, submitPerDispatch, peakBytes, lowerBoundBytes, breakdown }: TrainingFigures): string[] {
+export function trainingLines({ row, dispatches, encodePerDispatch, encodeAgainPerDispatch, submitPerDispatch, peakBytes, lowerBoundBytes, breakdown }: TrainingFigures): string[] {
   const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const whole = breakdown?.reduce((sum, { seconds }) => sum + seconds, 0) ?? 0;
   return [
-    `${row}: ${dispatches} dispatches, CPU ${formatSeconds(median(encodePerDispatch))} to encode one${submitPerDispatch ? ` and ${formatSeconds(median(submitPerDispatch))} to submit it` : ''}, peak ${mebibytes(peakBytes)} (lower bound ${mebibytes(lowerBoundBytes)})`,
+    `${row}: ${dispatches} dispatches, CPU ${formatSeconds(median(encodePerDispatch))} to encode one${encodeAgainPerDispatch ? ` (${formatSeconds(median(encodeAgainPerDispatch))} at once again)` : ''}${submitPerDispatch ? ` and ${formatSeconds(median(submitPerDispatch))} to submit it` : ''}, peak ${mebibytes(peakBytes)} (lower bound ${mebibytes(lowerBoundBytes)})`,
     ...(breakdown ?? []).slice(0, 12).map(({ shader, launches, seconds }) => `  ${formatShare(seconds / whole).padStart(7)}  ${formatSeconds(seconds).padStart(8)}  ${String(launches).padStart(4)} x ${shader}`),
   ];
 }

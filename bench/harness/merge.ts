@@ -76,6 +76,6 @@ export function trimmed(result: BenchResult): BenchResult {
   return {
     ...result,
     rows: result.rows.map(trimmedRow),
-    training: result.training.map((step) => ({ ...step, encodePerDispatch: rounded(step.encodePerDispatch), ...(step.submitPerDispatch ? { submitPerDispatch: rounded(step.submitPerDispatch) } : {}) })),
+    training: result.training.map((step) => ({ ...step, encodePerDispatch: rounded(step.encodePerDispatch), ...(step.encodeAgainPerDispatch ? { encodeAgainPerDispatch: rounded(step.encodeAgainPerDispatch) } : {}), ...(step.submitPerDispatch ? { submitPerDispatch: rounded(step.submitPerDispatch) } : {}) })),
   };
 }

@@ -108,6 +108,11 @@ const training = z.object({
   lowerBoundBytes: z.number().nonnegative(),
   /** CPU seconds to encode one replay on an idle device, divided by its dispatches; raw samples. With `submitPerDispatch` missing: to submit it, too. */
   encodePerDispatch: z.array(seconds),
+  /**
+   * The same at once again, without anything run in between. A software adapter runs a step in the CPU's caches, and the
+   * encoding after it has to fetch all of its own anew; beside a GPU the caches stay the CPU's, and this is the figure.
+   */
+  encodeAgainPerDispatch: z.array(seconds).optional(),
   /** CPU seconds to submit it: on a software adapter the device takes the cores from the first of several submissions on. */
   submitPerDispatch: z.array(seconds).optional(),
   /** By shader, the most expensive first; null without timestamps. */

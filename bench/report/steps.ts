@@ -37,7 +37,7 @@ export function steps(result: BenchResult): string {
       const caption =
         `${step.batch} faces of ${step.imageSize} x ${step.imageSize}, ${step.regions} AUs, ${step.parameters.toLocaleString('en')} parameters: ` +
         `${time ? `${formatSeconds(time.median)} a step (${time.clock})` : 'no time'}, ${step.dispatches} dispatches, ` +
-        `${formatSeconds(median(step.encodePerDispatch))} of CPU to encode one, peak memory ${mebibytes(step.peakBytes)} beside a lower bound of ${mebibytes(step.lowerBoundBytes)}. ` +
+        `${formatSeconds(median(step.encodePerDispatch))} of CPU to encode one${step.encodeAgainPerDispatch ? ` (${formatSeconds(median(step.encodeAgainPerDispatch))} at once again, in warm caches)` : ''}, peak memory ${mebibytes(step.peakBytes)} beside a lower bound of ${mebibytes(step.lowerBoundBytes)}. ` +
         'Bars: from the end of the launch before to its own end, medians, so that they add up to the whole.';
       return card(`Training step of ${step.preset}${tuned}`, breakdown(step), escape(caption));
     })

@@ -120,10 +120,13 @@ async function inspectStep(name: string, preset: Preset, batch: number, timer: D
   const times = await collect(timer, ENCODE_SAMPLES, async () => {
     await engine.finish();
     const start = timer.now();
-    const buffers = step.encode();
+    step.encode();
     const encoded = timer.now();
+    const buffers = step.encode();
+    const encodedAgain = timer.now();
     for (const buffer of buffers) engine.device.queue.submit([buffer]);
-    return { encode: (encoded - start) / step.dispatches, submit: (timer.now() - encoded) / step.dispatches };
+    const perDispatch = (seconds: number): number => seconds / step.dispatches;
+    return { encode: perDispatch(encoded - start), again: perDispatch(encodedAgain - encoded), submit: perDispatch(timer.now() - encodedAgain) };
   });
   await engine.finish();
   const runs = (await collect(timer, BREAKDOWNS, () => timer.breakdown(replay))).filter((run) => run !== null);
@@ -152,6 +155,7 @@ async function inspectStep(name: string, preset: Preset, batch: number, timer: D
     peakBytes: step.plan.peakBytes,
     lowerBoundBytes: step.plan.lowerBoundBytes,
     encodePerDispatch: times.map(({ encode }) => encode),
+    encodeAgainPerDispatch: times.map(({ again }) => again),
     submitPerDispatch: times.map(({ submit }) => submit),
     breakdown: runs.length === 0 ? null : [...shaders.values()].sort((a, b) => b.seconds - a.seconds),
   };
