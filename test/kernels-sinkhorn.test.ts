@@ -42,6 +42,7 @@ function priorOf(count: number): Float64Array {
   return Float64Array.from(randomValues(count, 11), (value) => 0.1 + (value + 1) / 2);
 }
 
+/** Few different sizes in this file: variant 'thread' is compiled for each, a second or two. */
 const CASES: Record<string, SinkhornCase> = {
   'one iteration': { batch: 3, n: 4, m: 4, epsilon: 0.5, iterations: 1 },
   'the model’s size': { batch: 5, n: 12, m: 12, epsilon: 0.1, iterations: 30 },
@@ -50,9 +51,9 @@ const CASES: Record<string, SinkhornCase> = {
   'a single row': { batch: 2, n: 1, m: 6, epsilon: 0.2, iterations: 3, rho: 0.5 },
   'a single column': { batch: 2, n: 6, m: 1, epsilon: 0.2, iterations: 3, rho: 0.5 },
   'epsilon 0.01': { batch: 2, n: 6, m: 6, epsilon: 0.01, iterations: 20 },
-  'relaxed marginals': { batch: 3, n: 7, m: 5, epsilon: 0.1, iterations: 15, rho: 0.5 },
-  'a prior shared by the batch': { batch: 3, n: 6, m: 5, epsilon: 0.1, iterations: 15, prior: priorOf(30) },
-  'a prior for each problem': { batch: 3, n: 6, m: 5, epsilon: 0.1, iterations: 15, prior: priorOf(90), rho: 1 },
+  'relaxed marginals': { batch: 3, n: 9, m: 14, epsilon: 0.1, iterations: 15, rho: 0.5 },
+  'a prior shared by the batch': { batch: 3, n: 6, m: 7, epsilon: 0.1, iterations: 15, prior: priorOf(42) },
+  'a prior for each problem': { batch: 3, n: 6, m: 7, epsilon: 0.1, iterations: 15, prior: priorOf(126), rho: 1 },
   'more rows than invocations': { batch: 2, n: 70, m: 66, epsilon: 0.2, iterations: 4 },
 };
 
@@ -180,7 +181,7 @@ test('sinkhorn: a captured step gives the bits of the eager run, also for a tile
   withEngine(async (engine) => {
     for (const variant of ['simd', 'tiled', 'thread'] as const) {
       force(engine, [variant, null]);
-      const shape: SinkhornCase = { batch: 2, n: 10, m: 13, epsilon: 0.05, iterations: 25 };
+      const shape: SinkhornCase = { batch: 2, n: 5, m: 9, epsilon: 0.05, iterations: 25 };
       const inputs = inputsOf(shape);
       const options = { epsilon: 0.05, iterations: 25, tolerance: 1e-3 };
       const eager = await planAndGradients(engine, inputs, options);
@@ -198,7 +199,7 @@ test('sinkhorn: a captured step gives the bits of the eager run, also for a tile
 
 test('sinkhorn: without a gradient no history is kept', () =>
   withEngine(async (engine) => {
-    const inputs = inputsOf({ batch: 1, n: 8, m: 8, epsilon: 0.5, iterations: 1 });
+    const inputs = inputsOf({ batch: 1, n: 6, m: 6, epsilon: 0.5, iterations: 1 });
     for (const variant of ['simd', 'tiled', 'thread'] as const) {
       force(engine, [variant, null]);
       const bytesOf = (body: () => void): number =>
@@ -216,7 +217,7 @@ test('sinkhorn: without a gradient no history is kept', () =>
           sinkhorn(engine, cost, a, b, options);
         });
       });
-      assert.ok(within - without >= 400 * 16 * 8, `${variant}: ${without} bytes without a gradient, ${within} with one`);
+      assert.ok(within - without >= 400 * 12 * 8, `${variant}: ${without} bytes without a gradient, ${within} with one`);
     }
   }));
 
