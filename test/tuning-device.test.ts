@@ -97,7 +97,7 @@ test('every family has problems that ask for what their key says, in variants th
       'matmul-splits': ['m8 n8 k1024 b1 tA'],
       'column-shares': ['r4096 c8'],
       'column-finish': ['s40 c12', 's3 c7'],
-      'layer-norm': ['r70 c48', 'r70 c48 backward'],
+      'layer-norm': ['r70 c48', 'r70 c48 backward', 'r70 c48 halfY'],
       'batch-norm': ['r20 c24', 'r9 c7 backward'],
       softmax: ['r70 c48', 'r70 c49 backward'],
       'attention-forward': ['b1 h7 w8 c8 a2 s4 shifted'],

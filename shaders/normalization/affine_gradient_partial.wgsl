@@ -1,14 +1,12 @@
-// First stage of the gradients of a normalisation's weight and bias, sums over the rows of
+// First stage of the gradients of a layer normalisation's weight and bias, sums over the rows of
 //   dy n  and  dy,   n = (x - mean) rstd
 // for one share of the rows: share s takes the rows s, s + shares, s + 2 shares, ...
 //
-// x, dy: [rows, columns]; statistics: mean, rstd as pairs, [rows, 2] (layer norm) or, with PER_COLUMN, [columns, 2]
-// (batch norm); partial: [shares, 2, columns], first the sums of dy n, then those of dy;
-// reduction/column_sum_finish adds the shares.
+// x, dy: [rows, columns]; statistics: [rows, 2] = mean, rstd; partial: [shares, 2, columns], first the sums of dy n,
+// then those of dy; reduction/column_sum_finish adds the shares.
 //
 // Dispatch: one thread per (share, column), flat and column fastest, so that reads are coalesced and no lane idles
 // whatever the number of columns. No barrier; the order of every sum is fixed.
-const PER_COLUMN: bool = false;
 // Columns are counted in elements: f32, or vec4<f32> where every count of columns is a multiple of 4.
 alias element = f32;
 
@@ -32,9 +30,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var sum = element();
   for (var row = share; row < params.rows; row += params.shares) {
     let at = row * params.columns + column;
-    let pair = 2u * select(row, column, PER_COLUMN);
     let g = dy[at];
-    product += g * ((x[at] - statistics[pair]) * statistics[pair + 1u]);
+    product += g * ((x[at] - statistics[2u * row]) * statistics[2u * row + 1u]);
     sum += g;
   }
   partial[2u * share * params.columns + column] = product;

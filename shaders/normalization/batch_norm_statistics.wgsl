@@ -6,7 +6,7 @@
 // moments, which stay as they are, and moments is not read. Without UPDATE the running moments are not touched.
 //
 // moments: [columns, 2] = mean, population variance; running: [2, columns], the means and then the variances;
-// statistics: [columns, 2] = mean, rstd.
+// statistics: [2, columns] = mean, rstd.
 // Dispatch: one thread per column.
 const TRAINING: bool = true;
 const UPDATE: bool = true;
@@ -39,6 +39,6 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     mean = running[column];
     variance = running[params.columns + column];
   }
-  statistics[2u * column] = mean;
-  statistics[2u * column + 1u] = 1.0 / sqrt(variance + params.epsilon);
+  statistics[column] = mean;
+  statistics[params.columns + column] = 1.0 / sqrt(variance + params.epsilon);
 }

@@ -1,5 +1,5 @@
 import { expectShape, gridFor, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
-import { elementWidth, itemLaunch } from '../elementwise/geometry.js';
+import { elementWidth } from '../elementwise/geometry.js';
 import { relu } from '../elementwise/activations.js';
 import { batchNormColumns, FEW_ROWS } from './batch-norm-columns.js';
 import { affineGradients, affineTargets } from './layer-norm.js';
@@ -78,7 +78,7 @@ export function batchNorm(
   else if (!training) throw new ShapeError('batchNorm: evaluation needs running statistics of shape [2, C]; none were given.');
   if (training && !running && rows <= FEW_ROWS) return batchNormColumns(engine, x, weight, bias, epsilon, activation === 'relu');
   const moments = training ? columnMoments(engine, x) : engine.empty([columns, 2]);
-  const statistics = engine.empty([columns, 2]);
+  const statistics = engine.empty([2, columns]);
   engine.dispatch({
     shader: 'normalization/batch_norm_statistics',
     constants: { TRAINING: training, UPDATE: running !== undefined && !engine.recomputing },
@@ -87,11 +87,14 @@ export function batchNorm(
     workgroups: gridFor(columns),
   });
   const y = engine.empty(x.shape);
+  const { width, constants } = elementWidth(columns);
+  const shares = columnShares(engine, rows, columns / width);
+  const launch = { params: { rows, columns: columns / width, shares }, workgroups: gridFor((shares * columns) / width) };
   engine.dispatch({
     shader: 'normalization/batch_norm',
+    constants,
     tensors: { x, statistics, weight, bias, y },
-    params: { count: x.size, columns },
-    ...itemLaunch(engine, x.size),
+    ...launch,
     flops: 4 * x.size,
     bytes: 8 * x.size,
   });
@@ -99,16 +102,14 @@ export function batchNorm(
     const dy = context.gradient(0);
     const { dweight, dbias } = affineTargets(engine, context, weight, bias);
     if (training || context.needs(1) || context.needs(2)) {
-      affineGradients(engine, { x, dy, statistics, perColumn: true, dweight, dbias });
+      affineGradients(engine, { x, dy, statistics, norm: 'batch', dweight, dbias });
     }
     if (!context.needs(0)) return;
-    const launch = itemLaunch(engine, x.size);
     engine.dispatch({
       shader: 'normalization/batch_norm_backward',
-      constants: { ...launch.constants, TRAINING: training },
+      constants: { ...constants, TRAINING: training },
       tensors: { x, statistics, weight, dweight, dbias, dy, dx: context.target(0) },
-      params: { rows, columns },
-      workgroups: launch.workgroups,
+      ...launch,
       flops: 8 * x.size,
       bytes: 12 * x.size,
     });

@@ -58,15 +58,16 @@ function quadLaunch(pass: 'forward' | 'backward', rows: number, pieces: number):
 /**
  * The launch that the engine chooses for rows of `columns` floats (family 'layer-norm'): `quad` on a software adapter,
  * `kept` on a GPU, where they take such rows; null for `reread`, which takes all.
+ * @param half whether the result is f16, which `quad` has not
  */
-export function layerNormLaunch(engine: Engine, pass: 'forward' | 'backward', rows: number, columns: number): LayerNormLaunch | null {
+export function layerNormLaunch(engine: Engine, pass: 'forward' | 'backward', rows: number, columns: number, half = false): LayerNormLaunch | null {
   const vectors = columns / 4;
   const kept = Number.isInteger(vectors) && lanesOf(vectors).pieces <= MOST_KEPT[pass];
-  const quad = columns % 16 === 0 && columns / 16 <= MOST_QUAD && engine.device.features.has('subgroups');
+  const quad = !half && columns % 16 === 0 && columns / 16 <= MOST_QUAD && engine.device.features.has('subgroups');
   const candidates: LayerNormVariant[] = ['reread', ...(kept ? (['kept'] as const) : []), ...(quad ? (['quad'] as const) : [])];
   const preferred: LayerNormVariant = engine.info.software ? 'quad' : 'kept';
   const byRule = candidates.includes(preferred) ? preferred : 'reread';
-  const variant = engine.choose('layer-norm', candidates, byRule, problemKey({ r: rows, c: columns }, { backward: pass === 'backward' }));
+  const variant = engine.choose('layer-norm', candidates, byRule, problemKey({ r: rows, c: columns }, { backward: pass === 'backward', halfY: half }));
   if (variant === 'kept') return keptLaunch(pass, rows, vectors);
   return variant === 'quad' ? quadLaunch(pass, rows, columns / 16) : null;
 }

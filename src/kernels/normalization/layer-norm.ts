@@ -7,21 +7,21 @@ import { columnShares, rowLaunch, rowsAndColumns } from './rows.js';
 
 /**
  * Gradients of a normalisation's weight and bias, Σ dy n and Σ dy over the rows, n = (x − mean) rstd.
- * @param statistics pairs (mean, rstd): one per row, or with `perColumn` one per column
+ * @param norm 'layer': statistics [rows, 2], mean and rstd of each row; 'batch': [2, columns], those of each column
  * @param dweight [columns], overwritten
  * @param dbias [columns], overwritten
  */
 export function affineGradients(
   engine: Engine,
-  { x, dy, statistics, perColumn, dweight, dbias }: { x: Tensor; dy: Tensor; statistics: Tensor; perColumn: boolean; dweight: Tensor; dbias: Tensor },
+  { x, dy, statistics, norm, dweight, dbias }: { x: Tensor; dy: Tensor; statistics: Tensor; norm: 'layer' | 'batch'; dweight: Tensor; dbias: Tensor },
 ): void {
   const { rows, columns } = rowsAndColumns(x);
-  const { width, constants } = perColumn ? elementWidth(1) : elementWidth(columns);
+  const { width, constants } = elementWidth(columns);
   const shares = columnShares(engine, rows, columns / width);
   const partial = engine.empty([shares, 2 * columns]);
   engine.dispatch({
-    shader: 'normalization/affine_gradient_partial',
-    constants: { PER_COLUMN: perColumn, ...constants },
+    shader: norm === 'layer' ? 'normalization/affine_gradient_partial' : 'normalization/batch_norm_gradient_partial',
+    constants,
     tensors: { x, dy, statistics, partial },
     params: { rows, columns: columns / width, shares },
     workgroups: gridFor((shares * columns) / width),
@@ -65,10 +65,10 @@ export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tenso
   const y = engine.empty(x.shape, output);
   const statistics = engine.empty([rows, 2]);
   const work = { tensors: { x, weight, bias, y, statistics }, flops: 8 * x.size, bytes: x.byteLength + y.byteLength };
-  const launch = half ? null : layerNormLaunch(engine, 'forward', rows, weight.size);
+  const launch = layerNormLaunch(engine, 'forward', rows, weight.size, half);
   if (launch) {
     const { variant, constants: own, params, workgroups: groups } = launch;
-    engine.dispatch({ shader: `normalization/layer_norm_${variant}`, constants: own, params: { rows, epsilon, ...params }, workgroups: groups, ...work });
+    engine.dispatch({ shader: `normalization/layer_norm_${half ? 'f16_' : ''}${variant}`, constants: own, params: { rows, epsilon, ...params }, workgroups: groups, ...work });
   } else {
     engine.dispatch({
       shader: half ? 'normalization/layer_norm_f16' : 'normalization/layer_norm',
@@ -113,7 +113,7 @@ export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tenso
         bytes: (before ? 16 : 12) * x.size,
       });
     }
-    if (affine) affineGradients(engine, { x, dy, statistics, perColumn: false, ...affineTargets(engine, context, weight, bias) });
+    if (affine) affineGradients(engine, { x, dy, statistics, norm: 'layer', ...affineTargets(engine, context, weight, bias) });
   });
   return y;
 }

@@ -1,5 +1,5 @@
 /** Kernels with a shape of their own: attention, layer norm, pooling, transport, augmentation, sums over rows. */
-import type { Engine } from '../../engine/index.js';
+import type { Engine, Tensor } from '../../engine/index.js';
 import { windowAttention } from '../../kernels/attention/index.js';
 import { augmentImages, identityGeometry } from '../../kernels/augment/index.js';
 import { relationMarginals } from '../../kernels/loss/index.js';
@@ -43,7 +43,7 @@ export function columnFinishWorkload(engine: Engine, problem: string): Workload 
 }
 
 /** The forward pass of a normalisation with a weight and a bias, or all gradients, as the key says. */
-function normWorkload(engine: Engine, problem: string, normalize: typeof batchNorm | typeof layerNorm): Workload {
+function normWorkload(engine: Engine, problem: string, normalize: (engine: Engine, x: Tensor, weight: Tensor, bias: Tensor) => Tensor): Workload {
   const key = readProblemKey(problem);
   const [rows, columns] = [key.size('r'), key.size('c')];
   const inputs = [signedInput(engine, [rows, columns]), positiveInput(engine, [columns]), signedInput(engine, [columns])] as const;
@@ -54,7 +54,10 @@ function normWorkload(engine: Engine, problem: string, normalize: typeof batchNo
 }
 
 /** Family 'layer-norm'. */
-export const layerNormWorkload = (engine: Engine, problem: string): Workload => normWorkload(engine, problem, layerNorm);
+export function layerNormWorkload(engine: Engine, problem: string): Workload {
+  const output = readProblemKey(problem).has('halfY') ? 'f16' : 'f32';
+  return normWorkload(engine, problem, (...given) => layerNorm(...given, { output }));
+}
 
 /** Family 'batch-norm'. */
 export const batchNormWorkload = (engine: Engine, problem: string): Workload => normWorkload(engine, problem, batchNorm);
