@@ -2,7 +2,7 @@
 // and g = dy weight:
 //   dx = rstd (g - sum(g) / C - n sum(g n) / C),  dweight = sum over rows of dy n,  dbias = sum over rows of dy
 // With ADDS, before + dx: the gradient that x got from its other uses is added on the way. C is 16 PIECES, PIECES at
-// most 8.
+// most 12.
 //
 // x, dy, before, dx: [rows, C]; before is not touched without ADDS; weight: [C]; statistics: [rows, 2] = mean, rstd of the forward
 // pass; partial: [quads, 2, C], each quad's share of dweight and dbias, which reduction/column_sum_finish adds up.
@@ -21,7 +21,7 @@ const ADDS: bool = false;
 
 struct Params { rows: u32, turns: u32 }
 
-alias pieces = array<vec4<f32>, 8>;
+alias pieces = array<vec4<f32>, 12>;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<f32>>;
@@ -63,6 +63,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (PIECES > 5u) { w[5] = weight[first + 5u]; }
   if (PIECES > 6u) { w[6] = weight[first + 6u]; }
   if (PIECES > 7u) { w[7] = weight[first + 7u]; }
+  if (PIECES > 8u) { w[8] = weight[first + 8u]; }
+  if (PIECES > 9u) { w[9] = weight[first + 9u]; }
+  if (PIECES > 10u) { w[10] = weight[first + 10u]; }
+  if (PIECES > 11u) { w[11] = weight[first + 11u]; }
 
   var products: pieces;
   var sums: pieces;
@@ -90,6 +94,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (PIECES > 5u) { n[5] = (x[at + 5u] - mean) * rstd; g[5] = exists * dy[at + 5u]; }
     if (PIECES > 6u) { n[6] = (x[at + 6u] - mean) * rstd; g[6] = exists * dy[at + 6u]; }
     if (PIECES > 7u) { n[7] = (x[at + 7u] - mean) * rstd; g[7] = exists * dy[at + 7u]; }
+    if (PIECES > 8u) { n[8] = (x[at + 8u] - mean) * rstd; g[8] = exists * dy[at + 8u]; }
+    if (PIECES > 9u) { n[9] = (x[at + 9u] - mean) * rstd; g[9] = exists * dy[at + 9u]; }
+    if (PIECES > 10u) { n[10] = (x[at + 10u] - mean) * rstd; g[10] = exists * dy[at + 10u]; }
+    if (PIECES > 11u) { n[11] = (x[at + 11u] - mean) * rstd; g[11] = exists * dy[at + 11u]; }
     products[0] += g[0] * n[0];
     sums[0] += g[0];
     g[0] *= w[0];
@@ -100,6 +108,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (PIECES > 5u) { products[5] += g[5] * n[5]; sums[5] += g[5]; g[5] *= w[5]; }
     if (PIECES > 6u) { products[6] += g[6] * n[6]; sums[6] += g[6]; g[6] *= w[6]; }
     if (PIECES > 7u) { products[7] += g[7] * n[7]; sums[7] += g[7]; g[7] *= w[7]; }
+    if (PIECES > 8u) { products[8] += g[8] * n[8]; sums[8] += g[8]; g[8] *= w[8]; }
+    if (PIECES > 9u) { products[9] += g[9] * n[9]; sums[9] += g[9]; g[9] *= w[9]; }
+    if (PIECES > 10u) { products[10] += g[10] * n[10]; sums[10] += g[10]; g[10] *= w[10]; }
+    if (PIECES > 11u) { products[11] += g[11] * n[11]; sums[11] += g[11]; g[11] *= w[11]; }
     sum += g[0];
     product += g[0] * n[0];
     if (PIECES > 1u) { sum += g[1]; product += g[1] * n[1]; }
@@ -109,6 +121,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (PIECES > 5u) { sum += g[5]; product += g[5] * n[5]; }
     if (PIECES > 6u) { sum += g[6]; product += g[6] * n[6]; }
     if (PIECES > 7u) { sum += g[7]; product += g[7] * n[7]; }
+    if (PIECES > 8u) { sum += g[8]; product += g[8] * n[8]; }
+    if (PIECES > 9u) { sum += g[9]; product += g[9] * n[9]; }
+    if (PIECES > 10u) { sum += g[10]; product += g[10] * n[10]; }
+    if (PIECES > 11u) { sum += g[11]; product += g[11] * n[11]; }
     let shift = quad_sum(sum) * share;
     let slope = quad_sum(product) * share;
     if (valid) {
@@ -120,6 +136,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       if (PIECES > 5u) { store(at + 5u, rstd * (g[5] - shift - n[5] * slope)); }
       if (PIECES > 6u) { store(at + 6u, rstd * (g[6] - shift - n[6] * slope)); }
       if (PIECES > 7u) { store(at + 7u, rstd * (g[7] - shift - n[7] * slope)); }
+      if (PIECES > 8u) { store(at + 8u, rstd * (g[8] - shift - n[8] * slope)); }
+      if (PIECES > 9u) { store(at + 9u, rstd * (g[9] - shift - n[9] * slope)); }
+      if (PIECES > 10u) { store(at + 10u, rstd * (g[10] - shift - n[10] * slope)); }
+      if (PIECES > 11u) { store(at + 11u, rstd * (g[11] - shift - n[11] * slope)); }
     }
   }
 
@@ -134,4 +154,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (PIECES > 5u) { partial[own + 5u] = products[5]; partial[other + 5u] = sums[5]; }
   if (PIECES > 6u) { partial[own + 6u] = products[6]; partial[other + 6u] = sums[6]; }
   if (PIECES > 7u) { partial[own + 7u] = products[7]; partial[other + 7u] = sums[7]; }
+  if (PIECES > 8u) { partial[own + 8u] = products[8]; partial[other + 8u] = sums[8]; }
+  if (PIECES > 9u) { partial[own + 9u] = products[9]; partial[other + 9u] = sums[9]; }
+  if (PIECES > 10u) { partial[own + 10u] = products[10]; partial[other + 10u] = sums[10]; }
+  if (PIECES > 11u) { partial[own + 11u] = products[11]; partial[other + 11u] = sums[11]; }
 }

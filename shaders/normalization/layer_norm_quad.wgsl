@@ -1,6 +1,6 @@
 // Layer normalisation (Ba, Kiros and Hinton 2016) over the last dimension, each row in the registers of four lanes:
 //   mean = sum x / C,  rstd = 1 / sqrt(sum (x - mean)^2 / C + epsilon),  y = (x - mean) rstd weight + bias
-// Formula, layouts and rounding as in layer_norm.wgsl; C is 16 PIECES, PIECES at most 8.
+// Formula, layouts and rounding as in layer_norm.wgsl; C is 16 PIECES, PIECES at most 12.
 //
 // x, y: [rows, C]; weight, bias: [C]; statistics: [rows, 2] = mean, rstd, kept for the backward pass.
 //
@@ -20,7 +20,7 @@ const PIECES: u32 = 2u;
 
 struct Params { rows: u32, turns: u32, epsilon: f32 }
 
-alias pieces = array<vec4<f32>, 8>;
+alias pieces = array<vec4<f32>, 12>;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4<f32>>;
@@ -54,6 +54,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (PIECES > 5u) { w[5] = weight[first + 5u]; b[5] = bias[first + 5u]; }
   if (PIECES > 6u) { w[6] = weight[first + 6u]; b[6] = bias[first + 6u]; }
   if (PIECES > 7u) { w[7] = weight[first + 7u]; b[7] = bias[first + 7u]; }
+  if (PIECES > 8u) { w[8] = weight[first + 8u]; b[8] = bias[first + 8u]; }
+  if (PIECES > 9u) { w[9] = weight[first + 9u]; b[9] = bias[first + 9u]; }
+  if (PIECES > 10u) { w[10] = weight[first + 10u]; b[10] = bias[first + 10u]; }
+  if (PIECES > 11u) { w[11] = weight[first + 11u]; b[11] = bias[first + 11u]; }
 
   for (var turn = 0u; turn < params.turns; turn += 1u) {
     let row = quad + turn * quads;
@@ -68,6 +72,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (PIECES > 5u) { v[5] = x[at + 5u]; }
     if (PIECES > 6u) { v[6] = x[at + 6u]; }
     if (PIECES > 7u) { v[7] = x[at + 7u]; }
+    if (PIECES > 8u) { v[8] = x[at + 8u]; }
+    if (PIECES > 9u) { v[9] = x[at + 9u]; }
+    if (PIECES > 10u) { v[10] = x[at + 10u]; }
+    if (PIECES > 11u) { v[11] = x[at + 11u]; }
     var sum = v[0];
     if (PIECES > 1u) { sum += v[1]; }
     if (PIECES > 2u) { sum += v[2]; }
@@ -76,6 +84,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (PIECES > 5u) { sum += v[5]; }
     if (PIECES > 6u) { sum += v[6]; }
     if (PIECES > 7u) { sum += v[7]; }
+    if (PIECES > 8u) { sum += v[8]; }
+    if (PIECES > 9u) { sum += v[9]; }
+    if (PIECES > 10u) { sum += v[10]; }
+    if (PIECES > 11u) { sum += v[11]; }
     let rough = quad_sum(sum) * share;
 
     var rest = vec4<f32>();
@@ -90,6 +102,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (PIECES > 5u) { v[5] -= rough; rest += v[5]; square += v[5] * v[5]; }
     if (PIECES > 6u) { v[6] -= rough; rest += v[6]; square += v[6] * v[6]; }
     if (PIECES > 7u) { v[7] -= rough; rest += v[7]; square += v[7] * v[7]; }
+    if (PIECES > 8u) { v[8] -= rough; rest += v[8]; square += v[8] * v[8]; }
+    if (PIECES > 9u) { v[9] -= rough; rest += v[9]; square += v[9] * v[9]; }
+    if (PIECES > 10u) { v[10] -= rough; rest += v[10]; square += v[10] * v[10]; }
+    if (PIECES > 11u) { v[11] -= rough; rest += v[11]; square += v[11] * v[11]; }
     let correction = quad_sum(rest) * share;
     let variance = max(quad_sum(square) * share - correction * correction, 0.0);
     let rstd = 1.0 / sqrt(variance + params.epsilon);
@@ -103,6 +119,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       if (PIECES > 5u) { y[at + 5u] = (v[5] - correction) * rstd * w[5] + b[5]; }
       if (PIECES > 6u) { y[at + 6u] = (v[6] - correction) * rstd * w[6] + b[6]; }
       if (PIECES > 7u) { y[at + 7u] = (v[7] - correction) * rstd * w[7] + b[7]; }
+      if (PIECES > 8u) { y[at + 8u] = (v[8] - correction) * rstd * w[8] + b[8]; }
+      if (PIECES > 9u) { y[at + 9u] = (v[9] - correction) * rstd * w[9] + b[9]; }
+      if (PIECES > 10u) { y[at + 10u] = (v[10] - correction) * rstd * w[10] + b[10]; }
+      if (PIECES > 11u) { y[at + 11u] = (v[11] - correction) * rstd * w[11] + b[11]; }
       if (lane == 0u) {
         statistics[2u * row] = rough + correction;
         statistics[2u * row + 1u] = rstd;

@@ -14,6 +14,7 @@ export const WRONG_VALUES: Readonly<Record<string, string>> = {
   'augment/parameters': WRAP,
   'elementwise/to_half': WORDS,
   'elementwise/gelu_backward_f16': WORDS,
+  'normalization/layer_norm_f16_kept': WORDS,
   'matmul/matmul_f16_register': WORDS,
   'matmul/matmul_f16_block': WORDS,
   'sinkhorn/sinkhorn_grid': MATRICES,

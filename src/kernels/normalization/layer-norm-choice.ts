@@ -9,7 +9,7 @@ export type LayerNormVariant = 'reread' | 'kept' | 'quad';
 const MOST_LANES = 32;
 /** Pieces of a row in a lane's registers at most: of `kept` by pass, and of `quad`, whose code names each. */
 const MOST_KEPT = { forward: 12, backward: 6 } as const;
-const MOST_QUAD = 8;
+const MOST_QUAD = 12;
 /** Pieces that a lane of `kept` should have at least, where the row is long enough. */
 const WANTED_PIECES = 3;
 
