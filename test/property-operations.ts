@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { type Engine, type Tensor } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
-import { conv2d } from '../src/kernels/convolution/index.js';
+import { conv2d, convolutionStem, stemWindows } from '../src/kernels/convolution/index.js';
 import { add, affine, cast, gelu, relu, stochasticResidual } from '../src/kernels/elementwise/index.js';
 import { concatLast, meanPool, patchEmbed, patchMerge, transpose01 } from '../src/kernels/layout/index.js';
 import { bceWithLogits, contrastiveCrossEntropy, negativeCosine, transportLoss } from '../src/kernels/loss/index.js';
@@ -138,6 +138,24 @@ const convolutions = fc
     };
   });
 
+/** Two convolutions with GELU between them, on the windows of an image. */
+const stems: fc.Arbitrary<OperationCase> = fc
+  .record({ batch: whole(1, 2), height: whole(3, 9), width: whole(3, 9), channels: whole(1, 4), middle: whole(1, 6), outputs: whole(1, 6), stride: whole(1, 2), seed: seeds })
+  .map(({ batch, height, width, channels, middle, outputs, stride, seed }) => {
+    const window = { kernel: 3, stride, padding: 1 };
+    const shape = { batch, kernelHeight: 3, kernelWidth: 3, stride, padding: 1 };
+    const after = (length: number) => Math.floor((length - 1) / stride) + 1;
+    return {
+      inputs: [[batch, height, width, channels], [middle, 3, 3, channels], [middle], [outputs, 3, 3, middle], [outputs]].map((size, index) => values(size, seed + index)),
+      forward: (engine, [x, up, upBias, down, downBias]) =>
+        convolutionStem(engine, stemWindows(engine, x, window), [batch, height, width], { weight: up, bias: upBias }, { weight: down, bias: downBias }, window),
+      reference: ([x, up, upBias, down, downBias]) => {
+        const hidden = convolutionReference(x, up, upBias, { ...shape, height, width, channels, outputs: middle, gelu: true });
+        return convolutionReference(hidden, down, downBias, { ...shape, height: after(height), width: after(width), channels: middle, outputs });
+      },
+    };
+  });
+
 /** Rows of at least three: a normalised pair is ±1 whatever its input, so that its gradient is all cancellation. */
 function normalisations(leastRows: number, op: (engine: Engine, x: Tensor, weight: Tensor, bias: Tensor) => Tensor, reference: (x: Float64Array, weight: Float64Array, bias: Float64Array) => Float64Array): fc.Arbitrary<OperationCase> {
   return fc.record({ rows: whole(leastRows, 40), columns: whole(leastRows === 1 ? 3 : 1, 70), seed: seeds }).map(({ rows, columns, seed }) => ({
@@ -256,6 +274,7 @@ export const OPERATIONS: Readonly<Record<string, fc.Arbitrary<OperationCase>>> =
   linear: linears,
   MLP: mlps,
   conv2d: convolutions,
+  'convolutional stem': stems,
   'layer norm': normalisations(1, layerNorm, normalization.layerNorm),
   'batch norm': normalisations(3, batchNorm, normalization.batchNorm),
   'L2 norm': rowwise(l2Normalize, normalization.l2Normalize),
