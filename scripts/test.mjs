@@ -22,7 +22,7 @@ if (files.length === 0) {
  * time is the compilation of kernels, and many of those are the same.
  */
 const TOGETHER = {
-  kernels: /^(verify-cases|kernels-.*|conformance-(cases|fixtures)|property-(attention|gradients|sinkhorn-gradients))$/,
+  kernels: /^(verify-cases|kernel-variants|kernels-.*|conformance-(cases|fixtures)|property-(attention|gradients|sinkhorn-gradients))$/,
   training: /^(mixed-training|model-(training|memory)|conformance-training|determinism)$/,
 };
 const nameOf = (file) => basename(file, '.test.js');

@@ -1,12 +1,11 @@
 /** Every kernel variant that this device offers computes what its family's base variant computes, element by element. */
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { VARIANT_FAMILIES } from '../src/kernels/variants.js';
 import { compute, kernelCases, otherVariants, relativeError, watchChoices } from '../src/verify/index.js';
-import { openTestEngine } from './helpers.js';
+import { sharedEngine } from './helpers.js';
 
-const engine = await openTestEngine();
-after(() => engine.destroy());
+const engine = await sharedEngine();
 
 test('a base variant needs no optional feature', () => {
   for (const [family, { base, variants }] of Object.entries(VARIANT_FAMILIES)) assert.deepEqual(variants[base], [], family);
