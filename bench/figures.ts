@@ -7,6 +7,11 @@ export function timeOf({ summary }: Row): { readonly clock: 'gpu' | 'wall'; read
   return summary.gpu ? { clock: 'gpu', ...summary.gpu } : { clock: 'wall', ...summary.wall };
 }
 
+/** Samples of a row that were taken and not kept: a canary beside them was out of its band, or they were too short for the timer. */
+export function droppedOf({ hot }: Pick<Row, 'hot'>): number {
+  return hot ? hot.discarded + hot.short : 0;
+}
+
 /** Rates of a row, and their shares of the peaks that the same run measured; shares are not cut at 1. */
 export interface Rates {
   readonly flopsPerSecond: number | null;

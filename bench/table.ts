@@ -1,5 +1,5 @@
 /** The terminal's tables. */
-import { adapterLine, ratesOf, timeOf } from './figures.js';
+import { adapterLine, droppedOf, ratesOf, timeOf } from './figures.js';
 import { formatRate, formatSeconds, formatShare, threeDigits } from './format.js';
 import type { BenchResult, Comparison, Row, TrainingFigures } from './harness/schema.js';
 import { raceVerdicts, verdictCounts } from './peers/bars.js';
@@ -49,14 +49,14 @@ function rowCells(row: Row, result: Pick<BenchResult, 'peaks'>): string[] {
   const time = timeOf(row);
   const rates = ratesOf(row, result.peaks);
   if (!time || !row.summary) return ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', errorText(row), row.status, `${rowName(row)}: ${row.note}`];
-  const discarded = row.hot?.discarded ?? 0;
+  const dropped = droppedOf(row);
   return [
     formatSeconds(time.median),
     formatShare((time.q3 - time.q1) / time.median),
     time.clock,
     formatSeconds(row.summary.wall.median),
     row.summary.cold ? formatSeconds(row.summary.cold.median) : '-',
-    `${time.n}${discarded > 0 ? `-${discarded}` : ''}`,
+    `${time.n}${dropped > 0 ? `-${dropped}` : ''}`,
     rates.flopsPerSecond === null ? '-' : formatRate(rates.flopsPerSecond, ''),
     shareOf(rates.ofFma),
     rates.bytesPerSecond === null ? '-' : formatRate(rates.bytesPerSecond, ''),
@@ -123,6 +123,7 @@ export function endLines(result: BenchResult): string[] {
   const { comparisons, series, training, skipped, canary, rows } = result;
   const error = (value: number | null): string => (value === null ? '' : ` ± ${threeDigits(value)}`);
   const untimed = rows.filter(({ status }) => status !== 'timed');
+  const short = rows.reduce((sum, { hot }) => sum + (hot?.short ?? 0), 0);
   return [
     ...(comparisons.length > 0 ? ['', 'Ratios of times (95 % interval):', ...comparisonLines(comparisons, rows)] : []),
     ...(result.peers.length > 0 ? ['', 'Beside other libraries (wall time of the fastest over that of Zygo):', ...peerLines(result)] : []),
@@ -132,6 +133,6 @@ export function endLines(result: BenchResult): string[] {
     ...(canary.renewed.length > 0 ? ['', 'The canary:', ...canary.renewed.map(bandText)] : []),
     '',
     `${rows.length - untimed.length} rows timed, ${untimed.length} without a time; the canary was out of band ${canary.outOfBand} times in ${canary.of}, ` +
-      `and ${canary.discarded} samples beside it were discarded; ${result.seconds.toFixed(0)} s on ${adapterLine(result)}.`,
+      `and ${canary.discarded} samples beside it were discarded; ${short} samples were too short for the timer and taken again; ${result.seconds.toFixed(0)} s on ${adapterLine(result)}.`,
   ];
 }

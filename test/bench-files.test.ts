@@ -224,7 +224,7 @@ test('the schema refuses nothing that a run can write', () => {
 /** Samples by the wall clock alone, as races have them. */
 function racer(implementation: string, time: number, given: Partial<Row> = {}): Row {
   const wall = around(time);
-  return row(`race of ${implementation}`, { section: 'peers', group: 'Peers: a race', op: 'sinkhorn', implementation, hot: { wall, gpu: null, repeats: 1, discarded: 0, stop: 'settled', canaries: [1] }, cold: null, summary: { wall: summarize(wall), gpu: null, cold: null }, ...given });
+  return row(`race of ${implementation}`, { section: 'peers', group: 'Peers: a race', op: 'sinkhorn', implementation, hot: { wall, gpu: null, repeats: 1, discarded: 0, short: 0, stop: 'settled', canaries: [1] }, cold: null, summary: { wall: summarize(wall), gpu: null, cold: null }, ...given });
 }
 
 /** A race with libraries that took so many times as long as Zygo. */

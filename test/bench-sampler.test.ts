@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import {
   canaryBand,
   FEWEST_SAMPLES,
+  fewText,
   growRepeats,
   isLongEnough,
   isOutOfBand,
@@ -64,6 +65,8 @@ test('a canary out of band costs the samples on both of its sides', () => {
   assert.equal(busy.tolerance, 0.5, 'on a busy device the band stays narrow enough to mean something');
 });
 
+/** Timers that tell everything. */
+const FINE = { wall: 0, gpu: null };
 const RULE: StopRule = { minimum: 4, maximum: 12, precision: 0.01, seconds: 1000 };
 
 /** Competitors with given times in turn, and a canary with given times in turn. */
@@ -93,35 +96,35 @@ function race(times: readonly (readonly number[])[], canaries: readonly number[]
 
 test('competitors take turns with a canary between them, and stop when both are known', async () => {
   const { competitors, canary, now, order } = race([[1], [3]], [1]);
-  const result = await sampleInTurns(competitors, canary, { baseline: 1, tolerance: 0.1 }, RULE, now);
+  const result = await sampleInTurns(competitors, FINE, canary, { baseline: 1, tolerance: 0.1 }, RULE, now);
   assert.equal(result.stop, 'settled');
   assert.equal(order.join(''), `c${'AcBc'.repeat(4)}`);
-  assert.deepEqual(result.competitors[0], { wall: [1, 1, 1, 1], gpu: [0.5, 0.5, 0.5, 0.5], discarded: 0 });
+  assert.deepEqual(result.competitors[0], { wall: [1, 1, 1, 1], gpu: [0.5, 0.5, 0.5, 0.5], repeats: 2, discarded: 0, short: 0 });
   assert.deepEqual(result.competitors[1].wall, [3, 3, 3, 3]);
 });
 
 test('samples that never settle stop as noise, and a slow group as a timeout', async () => {
   const noisy = race([[1, 2, 3, 4]], [1]);
-  const noise = await sampleInTurns(noisy.competitors, noisy.canary, { baseline: 1, tolerance: 0.1 }, RULE, noisy.now);
+  const noise = await sampleInTurns(noisy.competitors, FINE, noisy.canary, { baseline: 1, tolerance: 0.1 }, RULE, noisy.now);
   assert.equal(noise.stop, 'noise');
   assert.equal(noise.competitors[0].wall.length, RULE.maximum);
   const slow = race([[1]], [1], 600);
-  const late = await sampleInTurns(slow.competitors, slow.canary, { baseline: 1, tolerance: 0.1 }, RULE, slow.now);
+  const late = await sampleInTurns(slow.competitors, FINE, slow.canary, { baseline: 1, tolerance: 0.1 }, RULE, slow.now);
   assert.equal(late.stop, 'timeout');
   assert.equal(late.competitors[0].wall.length, FEWEST_SAMPLES, 'there is time for a figure');
   const slower = race([[1]], [1], 1600);
-  const without = await sampleInTurns(slower.competitors, slower.canary, { baseline: 1, tolerance: 0.1 }, RULE, slower.now);
+  const without = await sampleInTurns(slower.competitors, FINE, slower.canary, { baseline: 1, tolerance: 0.1 }, RULE, slower.now);
   assert.equal(without.competitors[0].wall.length, 2, 'but not without end');
 });
 
 test('one that is much slower sits rounds out, and comes to a figure all the same', async () => {
   const { competitors, canary, now, order } = race([[1, 2, 3], [50]], [1], [1, 30]);
-  const result = await sampleInTurns(competitors, canary, { baseline: 1, tolerance: 0.1 }, { ...RULE, maximum: 40, seconds: 1000 }, now);
+  const result = await sampleInTurns(competitors, FINE, canary, { baseline: 1, tolerance: 0.1 }, { ...RULE, maximum: 40, seconds: 1000 }, now);
   assert.ok(order.join('').startsWith('cAcBcAcAcAc'), order.join(''));
   assert.equal(result.competitors[0].wall.length, 40);
   assert.equal(result.competitors[1].wall.length, 6, 'its share of the time, not of the rounds');
   const busy = race([[1, 2, 3], [50]], [1], [1, 30]);
-  const short = await sampleInTurns(busy.competitors, busy.canary, { baseline: 1, tolerance: 0.1 }, { ...RULE, seconds: 35 }, busy.now);
+  const short = await sampleInTurns(busy.competitors, FINE, busy.canary, { baseline: 1, tolerance: 0.1 }, { ...RULE, seconds: 35 }, busy.now);
   assert.equal(short.stop, 'timeout');
   assert.equal(short.competitors[1].wall.length, FEWEST_SAMPLES);
 });
@@ -129,9 +132,49 @@ test('one that is much slower sits rounds out, and comes to a figure all the sam
 test('discarded samples are counted, and more are taken in their place', async () => {
   // The third canary of every seven is out of band.
   const { competitors, canary, now } = race([[1]], [1, 1, 9, 1, 1, 1, 1]);
-  const result = await sampleInTurns(competitors, canary, { baseline: 1, tolerance: 0.1 }, RULE, now);
+  const result = await sampleInTurns(competitors, FINE, canary, { baseline: 1, tolerance: 0.1 }, RULE, now);
   assert.equal(result.stop, 'settled');
   assert.equal(result.competitors[0].wall.length, 4);
   assert.equal(result.competitors[0].discarded, 2);
   assert.equal(result.canaries.length, 7);
+});
+
+test('no sample that is kept is shorter than a hundred steps, whatever the device does after the repeats were found', async () => {
+  const quanta = { wall: 0.02, gpu: 0.005 };
+  const asked: { repeats: number; wall: number; gpu: number }[] = [];
+  let time = 0;
+  // From the third sample on the device is four times as fast as when its repeats were found.
+  const sample = async (repeats: number): Promise<Timing> => {
+    const each = asked.length < 2 ? 1 : 0.25;
+    const timing = { wall: each * repeats, gpu: (each * repeats) / 2 };
+    asked.push({ repeats, ...timing });
+    time += timing.wall;
+    return timing;
+  };
+  const result = await sampleInTurns([{ repeats: 2, sample }], quanta, async () => 1, { baseline: 1, tolerance: 0.1 }, RULE, () => time);
+  const [own] = result.competitors;
+  assert.deepEqual(own.wall, [0.25, 0.25, 0.25, 0.25], 'times are per repeat, of samples with the new repeats only');
+  assert.deepEqual([own.short, own.discarded], [3, 0], 'the short one and the two before it, which had as few repeats');
+  assert.ok(own.repeats > 8 && own.repeats * 0.25 >= 100 * quanta.wall, `${own.repeats} repeats`);
+  assert.equal(result.stop, 'settled');
+});
+
+test('timestamps that are too short count as well, and a row that stays short has no samples', async () => {
+  let time = 0;
+  // Timestamps that read 0: more repeats change nothing.
+  const sample = async (repeats: number): Promise<Timing> => {
+    time += repeats;
+    return { wall: repeats, gpu: 0 };
+  };
+  const result = await sampleInTurns([{ repeats: 1, sample }], { wall: 1e-3, gpu: 1e-3 }, async () => 1, { baseline: 1, tolerance: 0.1 }, RULE, () => time);
+  const [own] = result.competitors;
+  assert.deepEqual([own.wall.length, own.discarded], [0, 0]);
+  assert.ok(own.short > 0);
+  assert.match(fewText(own, result.stop), /^only 0 samples were left \(\d+ too short for the timer, 0 discarded beside the canary, stopped by timeout\), so there is no time$/);
+});
+
+test('repeats have headroom: a device that is a fifth faster later still gives samples that are long enough', async () => {
+  const own = device({ wall: 0.001, gpu: null });
+  const { repeats } = await growRepeats((count) => own.sample(count), { wall: 0.001, gpu: null }, own.now, 1000);
+  assert.ok(repeats * 0.001 * 0.8 >= 0.1, `${repeats} repeats`);
 });

@@ -6,7 +6,7 @@ import { ruleForGroup, type MeasureOptions } from './options.js';
 import type { Canary } from './peaks.js';
 import { secondsOf } from './peaks.js';
 import { Replay } from '../../src/timing/replay.js';
-import { FEWEST_SAMPLES, growRepeats, isLongEnough, QUANTA_PER_SAMPLE, sampleInTurns, type CanaryBand, type Growth } from './sampler.js';
+import { FEWEST_SAMPLES, fewText, growRepeats, isLongEnough, QUANTA_PER_SAMPLE, sampleInTurns, type CanaryBand, type Growth } from './sampler.js';
 import type { Comparison, Row } from './schema.js';
 import { ratioOfMedians, summarize } from '../../src/timing/statistics.js';
 import type { DeviceTimer, Quanta } from '../../src/timing/device-timer.js';
@@ -139,12 +139,13 @@ async function sampleHot(bench: Bench, entries: readonly Entry[]): Promise<numbe
   });
   const lengths = racing.map(({ growth }) => (growth as Growth).last.wall);
   const song = canary.beside(Math.min(...lengths));
-  const { competitors: collected, canaries, stop } = await sampleInTurns(competitors, song, band, ruleForGroup(options.rule, lengths), timer.now);
-  collected.forEach(({ wall, gpu, discarded }, at) => {
+  const { competitors: collected, canaries, stop } = await sampleInTurns(competitors, quanta, song, band, ruleForGroup(options.rule, lengths), timer.now);
+  collected.forEach((own, at) => {
     const { row } = racing[at];
-    row.hot = { wall: [...wall], gpu: gpu && [...gpu], repeats: competitors[at].repeats, discarded, stop, canaries: [...canaries] };
+    const { wall, gpu, repeats, discarded, short } = own;
+    row.hot = { wall: [...wall], gpu: gpu && [...gpu], repeats, discarded, short, stop, canaries: [...canaries] };
     row.status = wall.length >= FEWEST_SAMPLES ? 'timed' : 'few';
-    if (row.status === 'few') row.note = `only ${wall.length} samples were left (${discarded} discarded, stopped by ${stop}), so there is no time`;
+    if (row.status === 'few') row.note = fewText(own, stop);
   });
   return [...canaries];
 }

@@ -8,7 +8,7 @@ import type { Timing } from '../../src/timing/device-timer.js';
 import { summarize } from '../../src/timing/statistics.js';
 import { compared, emptyRow, reasonOf, worst, type Bench, type GroupResult } from './measure.js';
 import { ruleForGroup } from './options.js';
-import { FEWEST_SAMPLES, growRepeats, QUANTA_PER_SAMPLE, sampleInTurns } from './sampler.js';
+import { FEWEST_SAMPLES, fewText, growRepeats, QUANTA_PER_SAMPLE, sampleInTurns } from './sampler.js';
 import type { Row } from './schema.js';
 import type { CheckedOutput, RowName } from './subject.js';
 
@@ -122,17 +122,18 @@ async function warmUp(bench: Bench, runner: Runner): Promise<boolean> {
 /** Samples all runners in turns and fills their rows; gives the canaries' times. */
 async function takeTurns(bench: Bench, runners: readonly Runner[]): Promise<readonly number[]> {
   if (runners.length === 0) return [];
-  const { options, canary, band, timer } = bench;
+  const { options, canary, band, timer, quanta } = bench;
   const lengths = runners.map(({ seconds }) => seconds);
   const competitors = runners.map(({ work, repeats }) => ({ repeats, sample: (count: number) => sample(bench, work, count) }));
   const song = canary.beside(Math.min(...lengths));
-  const { competitors: results, canaries, stop } = await sampleInTurns(competitors, song, band, ruleForGroup(options.rule, lengths), timer.now);
-  results.forEach(({ wall, discarded }, at) => {
-    const { row, repeats } = runners[at];
-    row.hot = { wall: [...wall], gpu: null, repeats, discarded, stop, canaries: [...canaries] };
+  const { competitors: results, canaries, stop } = await sampleInTurns(competitors, { wall: quanta.wall, gpu: null }, song, band, ruleForGroup(options.rule, lengths), timer.now);
+  results.forEach((own, at) => {
+    const { row } = runners[at];
+    const { wall, repeats, discarded, short } = own;
+    row.hot = { wall: [...wall], gpu: null, repeats, discarded, short, stop, canaries: [...canaries] };
     row.status = wall.length >= FEWEST_SAMPLES ? 'timed' : 'few';
     if (row.status === 'timed') row.summary = { wall: summarize(wall), gpu: null, cold: null };
-    else row.note = `only ${wall.length} samples were left (${discarded} discarded, stopped by ${stop}), so there is no time`;
+    else row.note = fewText(own, stop);
   });
   return canaries;
 }

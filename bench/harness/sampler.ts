@@ -11,11 +11,25 @@ export const QUANTA_PER_SAMPLE = 100;
 
 /** More repeats would keep a CPU busy with encoding for minutes. */
 const MAX_REPEATS = 1 << 20;
+/** Repeats grow until a sample is so many times as long as it must be: the next ones may run on a faster device. */
+const HEADROOM = 1.25;
+/** What is added when repeats grow, for the same reason. */
+const SURPLUS = 1.2;
+
+/** The length that a sample must have over the one that it has; more than 1 when either of its times is too short, Infinity when one reads 0. */
+function missing({ wall, gpu }: Timing, quanta: Quanta): number {
+  const over = (time: number | null, quantum: number | null): number => (time === null || quantum === null || quantum === 0 ? 0 : (QUANTA_PER_SAMPLE * quantum) / time);
+  return Math.max(over(wall, quanta.wall), over(gpu, quanta.gpu));
+}
 
 /** True when both times of a sample are long enough to be told. */
-export function isLongEnough({ wall, gpu }: Timing, quanta: Quanta): boolean {
-  const gpuLong = gpu === null || quanta.gpu === null || gpu >= QUANTA_PER_SAMPLE * quanta.gpu;
-  return gpuLong && wall >= QUANTA_PER_SAMPLE * quanta.wall;
+export function isLongEnough(timing: Timing, quanta: Quanta): boolean {
+  return missing(timing, quanta) <= 1;
+}
+
+/** Repeats for a longer sample after one that was so many times too short. */
+function moreRepeats(repeats: number, times: number): number {
+  return Math.min(MAX_REPEATS, Math.ceil(repeats * Math.min(32, Math.max(1.5, SURPLUS * HEADROOM * times))));
 }
 
 /** What growing found. */
@@ -27,8 +41,9 @@ export interface Growth {
 }
 
 /**
- * Repeats for which a sample is long enough; the tries are the warm-up. The step up follows from what is missing, at
- * most 32-fold: the first tries run cold and look longer than they are. The final number is confirmed by two samples.
+ * Repeats for which a sample is long enough, and a quarter more; the tries are the warm-up. The step up follows from what
+ * is missing, at most 32-fold: the first tries run cold and look longer than they are. The final number is confirmed by
+ * two samples; `sampleInTurns` looks at every one of its own again.
  * @param seconds to spend at most
  */
 export async function growRepeats(sample: (repeats: number) => Promise<Timing>, quanta: Quanta, now: () => number, seconds: number): Promise<Growth> {
@@ -37,18 +52,16 @@ export async function growRepeats(sample: (repeats: number) => Promise<Timing>, 
   let confirmed = 0;
   for (;;) {
     const last = await sample(repeats);
-    if (isLongEnough(last, quanta)) {
+    const times = missing(last, quanta);
+    if (HEADROOM * times <= 1) {
       confirmed += 1;
       // One run that outlasts the time limit needs no second one to be believed long.
       if (confirmed === 2 || now() >= end) return { repeats, longEnough: true, last };
       continue;
     }
     confirmed = 0;
-    if (repeats >= MAX_REPEATS || now() >= end) return { repeats, longEnough: false, last };
-    const missing = (time: number | null, quantum: number | null): number =>
-      time === null || quantum === null ? 1 : time > 0 ? (QUANTA_PER_SAMPLE * quantum) / time : 32;
-    const factor = 1.2 * Math.max(missing(last.wall, quanta.wall), missing(last.gpu, quanta.gpu));
-    repeats = Math.min(MAX_REPEATS, Math.ceil(repeats * Math.min(32, Math.max(1.5, factor))));
+    if (repeats >= MAX_REPEATS || now() >= end) return { repeats, longEnough: times <= 1, last };
+    repeats = moreRepeats(repeats, times);
   }
 }
 
@@ -100,24 +113,33 @@ const PATIENCE = 3;
 /** Who has had so many times the time of another sits out until the others have had theirs: a slow one would take it all. */
 const FAIR_SHARE = 4;
 
+/** Why sampling ended: the medians are known, the rounds are over, or the time is. */
 export type Stop = 'settled' | 'noise' | 'timeout';
 
 /** Samples of one competitor, in seconds per repeat. */
 export interface Collected {
   readonly wall: readonly number[];
   readonly gpu: readonly number[] | null;
+  /** Repeats in each of these samples. */
+  readonly repeats: number;
   /** Samples that a canary out of band stood beside; they are in neither list. */
   readonly discarded: number;
+  /** Samples dropped because they, or others of as many repeats, were too short for their timers; in neither list. */
+  readonly short: number;
 }
 
+/** All samples of a group. */
 export interface Collection {
   readonly competitors: readonly Collected[];
   readonly canaries: readonly number[];
   readonly stop: Stop;
 }
 
+/** What is sampled. */
 export interface Competitor {
+  /** In the first sample; more where samples turn out too short. */
   readonly repeats: number;
+  /** Takes one sample. */
   sample(repeats: number): Promise<Timing>;
 }
 
@@ -127,13 +149,45 @@ interface Taken {
   readonly after: number;
 }
 
-function collected(taken: readonly Taken[], kept: readonly boolean[], repeats: number): Collected {
+/** A competitor's state: `taken` are samples of `repeats` repeats. */
+interface Sampled {
+  repeats: number;
+  taken: Taken[];
+  short: number;
+  /** Seconds that all of its samples took. */
+  spent: number;
+}
+
+/**
+ * Takes a sample in. When it is too short for a timer, all of as many repeats are dropped, the longer ones too: what is
+ * left would be a choice of the slow ones. Repeats grow then, so samples that are kept all have the same number.
+ * @returns whether it was long enough
+ */
+function take(own: Sampled, sample: Taken, quanta: Quanta): boolean {
+  const times = missing(sample.timing, quanta);
+  own.taken.push(sample);
+  if (times <= 1) return true;
+  own.short += own.taken.length;
+  own.taken = [];
+  own.repeats = moreRepeats(own.repeats, times);
+  return false;
+}
+
+function collected({ taken, repeats, short }: Sampled, kept: readonly boolean[]): Collected {
   const good = taken.filter(({ after }) => kept[after]).map(({ timing }) => timing);
   return {
     wall: good.map(({ wall }) => wall / repeats),
     gpu: taken.some(({ timing }) => timing.gpu === null) ? null : good.map(({ gpu }) => (gpu as number) / repeats),
+    repeats,
     discarded: taken.length - good.length,
+    short,
   };
+}
+
+/** Why a competitor has too few samples, in words. */
+export function fewText({ wall, discarded, short }: Collected, stop: Stop): string {
+  const dropped = short > 0 ? `${short} too short for the timer, ` : '';
+  return `only ${wall.length} samples were left (${dropped}${discarded} discarded beside the canary, stopped by ${stop}), so there is no time`;
 }
 
 /** The samples that a verdict rests on: device time where there is any. */
@@ -144,10 +198,12 @@ export function decisive({ gpu, wall }: Pick<Collected, 'gpu' | 'wall'>): readon
 /**
  * Samples competitors in turns (A B C A B C ...) with a canary before, between and after all of them. One whose samples
  * take much longer than the others' takes part in fewer rounds.
+ * @param quanta steps of the timers: no sample that is kept is shorter than 100 of them
  * @param canary seconds of one canary sample
  */
 export async function sampleInTurns(
   competitors: readonly Competitor[],
+  quanta: Quanta,
   canary: () => Promise<number>,
   band: CanaryBand,
   rule: StopRule,
@@ -155,24 +211,24 @@ export async function sampleInTurns(
 ): Promise<Collection> {
   const start = now();
   const canaries = [await canary()];
-  const taken: Taken[][] = competitors.map(() => []);
-  const spent = competitors.map(() => 0);
+  const sampled: Sampled[] = competitors.map(({ repeats }) => ({ repeats, taken: [], short: 0, spent: 0 }));
   const collect = (): Collected[] => {
     const kept = keptBetween(canaries, canaries.length - 1, band);
-    return taken.map((own, at) => collected(own, kept, competitors[at].repeats));
+    return sampled.map((own) => collected(own, kept));
   };
-  const isShort = ({ wall }: Collected): boolean => wall.length < FEWEST_SAMPLES;
+  const isFew = ({ wall }: Collected): boolean => wall.length < FEWEST_SAMPLES;
   let sofar = collect();
   let late = false;
   for (let round = 1; ; round++) {
-    const least = Math.min(...spent);
-    const turns = competitors.map((_, at) => spent[at] <= FAIR_SHARE * least || (late && isShort(sofar[at])));
-    for (const [at, { repeats, sample }] of competitors.entries()) {
+    const least = Math.min(...sampled.map(({ spent }) => spent));
+    const turns = sampled.map(({ spent }, at) => spent <= FAIR_SHARE * least || (late && isFew(sofar[at])));
+    for (const [at, own] of sampled.entries()) {
       if (!turns[at]) continue;
       const begun = now();
-      const timing = await sample(repeats);
-      spent[at] += now() - begun;
-      taken[at].push({ timing, after: canaries.length - 1 });
+      const timing = await competitors[at].sample(own.repeats);
+      own.spent += now() - begun;
+      // Who begins anew needs as many rounds as before.
+      if (!take(own, { timing, after: canaries.length - 1 }, quanta)) round = 1;
       canaries.push(await canary());
     }
     sofar = collect();
@@ -184,7 +240,7 @@ export async function sampleInTurns(
     if (settled) return end('settled');
     const elapsed = now() - start;
     late = elapsed >= rule.seconds || round >= rule.maximum;
-    if (!late || (sofar.some(isShort) && elapsed < PATIENCE * rule.seconds)) continue;
+    if (!late || (sofar.some(isFew) && elapsed < PATIENCE * rule.seconds)) continue;
     return end(elapsed >= rule.seconds ? 'timeout' : 'noise');
   }
 }

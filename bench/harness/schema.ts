@@ -17,6 +17,8 @@ const samples = z.object({
   repeats: z.number().int().positive(),
   /** Samples thrown away because a canary beside them was out of its band. */
   discarded: z.number().int().nonnegative(),
+  /** Samples thrown away because they, or others of as many repeats, were shorter than 100 steps of a timer; not looked for in older files. */
+  short: z.number().int().nonnegative().default(0),
   stop: z.enum(['settled', 'noise', 'timeout']),
   /** Canary seconds before, between and after the samples of all competitors of the group. */
   canaries: z.array(seconds),

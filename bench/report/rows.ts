@@ -1,6 +1,6 @@
 /** Every row with everything that is known of it. */
 import { escape } from '../../src/report/markup.js';
-import { ratesOf, timeOf } from '../figures.js';
+import { droppedOf, ratesOf, timeOf } from '../figures.js';
 import { formatRate, formatSeconds, formatShare } from '../format.js';
 import type { BenchResult, Row } from '../harness/schema.js';
 import { errorText, rowName } from '../table.js';
@@ -21,7 +21,7 @@ function cells(row: Row, peaks: BenchResult['peaks']): string[] {
     time ? formatSeconds(time.median) : row.status === 'timed' ? '–' : NO_TIME[row.status],
     time?.clock ?? '–',
     time ? formatShare((time.q3 - time.q1) / time.median) : '–',
-    time ? `${time.n}${row.hot?.discarded ? ` (−${row.hot.discarded})` : ''}` : '–',
+    time ? `${time.n}${droppedOf(row) > 0 ? ` (−${droppedOf(row)})` : ''}` : '–',
     known(row.summary?.wall.median),
     known(row.summary?.cold?.median),
     known(row.firstRun),
