@@ -1,4 +1,5 @@
 /** What tables and reports say about a row, from what the file holds. */
+import { formatSeconds } from './format.js';
 import type { BenchResult, Row } from './harness/schema.js';
 
 /** The samples that stand for a row: GPU time where it was measured. */
@@ -10,6 +11,16 @@ export function timeOf({ summary }: Row): { readonly clock: 'gpu' | 'wall'; read
 /** Samples of a row that were taken and not kept: a canary beside them was out of its band, or they were too short for the timer. */
 export function droppedOf({ hot }: Pick<Row, 'hot'>): number {
   return hot ? hot.discarded + hot.short : 0;
+}
+
+/**
+ * What is shown of a time that was taken once, such as a first run: "< 25 ms" where it is too short for the wall timer.
+ * @param seconds null where it was not taken
+ */
+export function onceText(seconds: number | null | undefined, { resolution }: Pick<Row, 'resolution'>, { wallQuantum, quantaPerSample }: BenchResult['timer']): string | null {
+  if (seconds === null || seconds === undefined) return null;
+  const shortest = resolution ?? quantaPerSample * wallQuantum;
+  return seconds < shortest ? `< ${formatSeconds(shortest)}` : formatSeconds(seconds);
 }
 
 /** Rates of a row, and their shares of the peaks that the same run measured; shares are not cut at 1. */

@@ -147,6 +147,26 @@ test('the report shows every part, says software everywhere, and needs no networ
   assert.equal(renderBenchReport(everything()), html, 'the same result must give the same text');
 });
 
+test('a first run and a compilation that are too short for the timer are no figures', () => {
+  const timed = row('one', { firstRun: 0.004, compile: { seconds: 0.003, pipelines: 1, of: 1 }, resolution: 0.005 });
+  const long = row('two', { firstRun: 0.02, compile: { seconds: 0.03, pipelines: 1, of: 1 }, resolution: 0.005 });
+  // Without a resolution of its own, a row has that of the file's timer: 100 times 0.1 ms.
+  const old = row('three', { firstRun: 0.0123, compile: { seconds: 0.0078, pipelines: 1, of: 1 } });
+  const html = renderBenchReport(result([timed, long, old]));
+  const cellsOf = (op: string): string[] => (new RegExp(`<tr><td>tiny: ${op} .*?</tr>`).exec(html)?.[0] ?? '').split('</td><td>').slice(7, 9);
+  assert.deepEqual(cellsOf('one'), ['&lt; 5.00 ms', '&lt; 5.00 ms']);
+  assert.deepEqual(cellsOf('two'), ['20.0 ms', '30.0 ms']);
+  assert.deepEqual(cellsOf('three'), ['12.3 ms', '&lt; 10.0 ms']);
+});
+
+test('files from before short samples and resolutions were told are read', () => {
+  const { resolution: _, hot, ...old } = row('one');
+  const { short: __, ...samples } = hot as NonNullable<Row['hot']>;
+  const [read] = parseResult(JSON.stringify({ ...result([]), rows: [{ ...old, hot: samples }] }), 'old.json').rows;
+  assert.deepEqual([read.resolution, read.hot?.short], [null, 0]);
+  assert.equal(compareResults(result([read]), result([row('one')]), 0.05).rows[0].verdict, 'same');
+});
+
 test('the report of a GPU says nothing about software', () => {
   const given = everything();
   const { adapter } = given.environment;

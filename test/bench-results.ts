@@ -31,6 +31,7 @@ export function row(id: string, given: Partial<Row> & { readonly time?: number; 
     lowerBoundBytes: 512,
     compile: { seconds: 0.01, pipelines: 1, of: 1 },
     firstRun: 2e-3,
+    resolution: null,
     hot: { wall, gpu, repeats: 10, discarded: 0, short: 0, stop: 'settled', canaries: [1, 1] },
     cold: { flushBytes: 2 ** 20, repeats: 1, gpu: around(2 * time) },
     summary: { wall: summarize(wall), gpu: summarize(gpu), cold: summarize(around(2 * time)) },

@@ -33,8 +33,11 @@ interface Entry {
   growth: Growth | null;
 }
 
-/** A row that says nothing yet but its name. */
-export function emptyRow(rowName: RowName, group: string): Row {
+/**
+ * A row that says nothing yet but its name.
+ * @param quanta of the timers that it is measured with; null when it is not measured
+ */
+export function emptyRow(rowName: RowName, group: string, quanta: Quanta | null = null): Row {
   const { series = null, ...name } = rowName;
   return {
     ...name,
@@ -52,6 +55,7 @@ export function emptyRow(rowName: RowName, group: string): Row {
     lowerBoundBytes: 0,
     compile: null,
     firstRun: null,
+    resolution: quanta && QUANTA_PER_SAMPLE * quanta.wall,
     hot: null,
     cold: null,
     summary: null,
@@ -66,9 +70,9 @@ export async function worst(prepared: Pick<Prepared, 'check' | 'against'>): Prom
 }
 
 /** Compiles, runs once and checks: fills the row as far as there is something to fill. */
-async function begin({ timer }: Bench, subject: Subject, group: string, compiled: WeakSet<object>): Promise<Entry> {
+async function begin({ timer, quanta }: Bench, subject: Subject, group: string, compiled: WeakSet<object>): Promise<Entry> {
   const { engine } = timer;
-  const row = emptyRow(subject.name, group);
+  const row = emptyRow(subject.name, group, quanta);
   const { value: prepared, seen } = await watchingChoices(engine, () => subject.capture(engine));
   const { step } = prepared;
   row.choices = seen.choices;
@@ -99,20 +103,20 @@ async function begin({ timer }: Bench, subject: Subject, group: string, compiled
   return { subject, seen, row, prepared, replay: new Replay(engine, step), growth: null };
 }
 
+/**
+ * GPU times with the caches flushed before each; null without timestamps, and where they are too short for them. Repeats
+ * do not help: each is read by itself, and has the rounding of a reading and the cost of two passes in it.
+ */
 async function sampleCold({ timer, quanta, options }: Bench, replay: Replay): Promise<Row['cold']> {
   if (options.flushBytes === 0) return null;
-  const longEnough = (gpu: number): boolean => isLongEnough({ wall: Infinity, gpu }, quanta);
-  let repeats = 1;
-  let first = await timer.coldSample(replay, repeats);
-  // Each repeat writes the whole flush buffer: what is not told with 64 of them is left out.
-  while (first !== null && !longEnough(first) && repeats < 64) first = await timer.coldSample(replay, (repeats *= 4));
-  if (first === null || !longEnough(first)) return null;
   const gpu: number[] = [];
-  for (let at = 0; at < options.coldSamples; at++) {
-    const sample = await timer.coldSample(replay, repeats);
-    if (sample !== null && longEnough(sample)) gpu.push(sample / repeats);
+  // The first one warms up.
+  for (let at = 0; at <= options.coldSamples; at++) {
+    const sample = await timer.coldSample(replay);
+    if (sample === null || !isLongEnough({ wall: Infinity, gpu: sample }, quanta)) return null;
+    if (at > 0) gpu.push(sample);
   }
-  return gpu.length === 0 ? null : { flushBytes: options.flushBytes, repeats, gpu };
+  return { flushBytes: options.flushBytes, repeats: 1, gpu };
 }
 
 /** A message without its stack, in one line. */

@@ -146,7 +146,7 @@ async function takeTurns(bench: Bench, runners: readonly Runner[]): Promise<read
 export async function measureRace(bench: Bench, { name, contestants }: Race, pace: Pace): Promise<GroupResult> {
   const { engine } = bench.timer;
   const measured = async (): Promise<GroupResult> => {
-    const rows = contestants.map((contestant) => emptyRow(contestant.name, name));
+    const rows = contestants.map((contestant) => emptyRow(contestant.name, name, bench.quanta));
     const runners: Runner[] = [];
     const keepPace = (row: Row, seconds: number): void => void (rows[0].flops > 0 && pace.set(paceKey(row), seconds / rows[0].flops));
     try {

@@ -68,6 +68,12 @@ const row = z.object({
   compile: z.object({ seconds, pipelines: z.number().int().positive(), of: z.number().int().positive() }).nullable(),
   /** Wall time of the first run after compiling; null when it failed. */
   firstRun: seconds.nullable(),
+  /**
+   * Shortest wall time that could be told when the row was measured, in seconds: 100 steps of the wall timer. `firstRun` and
+   * `compile.seconds` cannot be repeated; below this they are no figures, and shown as "below" it. Null in older files,
+   * for which that of `timer` holds.
+   */
+  resolution: seconds.nullable().default(null),
   hot: samples.nullable(),
   /** GPU time per repeat with the caches flushed before each. */
   cold: z.object({ flushBytes: z.number().positive(), repeats: z.number().int().positive(), gpu: z.array(seconds) }).nullable(),

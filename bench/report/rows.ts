@@ -1,6 +1,6 @@
 /** Every row with everything that is known of it. */
 import { escape } from '../../src/report/markup.js';
-import { droppedOf, ratesOf, timeOf } from '../figures.js';
+import { droppedOf, onceText, ratesOf, timeOf } from '../figures.js';
 import { formatRate, formatSeconds, formatShare } from '../format.js';
 import type { BenchResult, Row } from '../harness/schema.js';
 import { errorText, rowName } from '../table.js';
@@ -11,7 +11,7 @@ const NO_TIME: Readonly<Record<Exclude<Row['status'], 'timed'>, string>> = { wro
 
 const HEAD = ['Row', 'Time', 'Clock', 'IQR', 'n', 'Wall', 'Cold', 'First run', 'Compile', 'FLOP/s', 'of FMA', 'B/s', 'of copy', 'Error', 'Tolerance', 'Launches', 'Stopped'];
 
-function cells(row: Row, peaks: BenchResult['peaks']): string[] {
+function cells(row: Row, { peaks, timer }: Pick<BenchResult, 'peaks' | 'timer'>): string[] {
   const time = timeOf(row);
   const rates = ratesOf(row, peaks);
   const share = (value: number | null): string => (value === null ? '–' : formatShare(value));
@@ -24,8 +24,8 @@ function cells(row: Row, peaks: BenchResult['peaks']): string[] {
     time ? `${time.n}${droppedOf(row) > 0 ? ` (−${droppedOf(row)})` : ''}` : '–',
     known(row.summary?.wall.median),
     known(row.summary?.cold?.median),
-    known(row.firstRun),
-    known(row.compile?.seconds),
+    onceText(row.firstRun, row, timer) ?? '–',
+    onceText(row.compile?.seconds, row, timer) ?? '–',
     rates.flopsPerSecond === null ? '–' : formatRate(rates.flopsPerSecond, ''),
     share(rates.ofFma),
     rates.bytesPerSecond === null ? '–' : formatRate(rates.bytesPerSecond, ''),
@@ -50,6 +50,7 @@ function variants(rows: readonly Row[]): string {
 }
 
 /** All rows, then the variants that each of them ran. */
-export function allRows({ rows, peaks }: BenchResult): string {
-  return rows.length === 0 ? '' : table(HEAD, rows.map((row) => cells(row, peaks)), 'rows') + variants(rows);
+export function allRows(result: BenchResult): string {
+  const { rows } = result;
+  return rows.length === 0 ? '' : table(HEAD, rows.map((row) => cells(row, result)), 'rows') + variants(rows);
 }

@@ -156,23 +156,18 @@ export class DeviceTimer {
   }
 
   /**
-   * GPU seconds of each of `repeats` repeats, each after a buffer as large as asked for was written, so that no cache
-   * holds the inputs; null without timestamps or without a flush buffer.
+   * GPU seconds of one repeat after a buffer as large as asked for was written, so that no cache holds the inputs; null
+   * without timestamps or without a flush buffer.
    */
-  async coldSample(replay: Replay, repeats: number): Promise<number | null> {
+  async coldSample(replay: Replay): Promise<number | null> {
     if (!this.flush || !this.queries) return null;
-    const count = Math.min(repeats, MAX_QUERIES / 2);
     const encoder = this.engine.device.createCommandEncoder();
-    for (let at = 0; at < count; at++) {
-      this.flush.encode(encoder, 1);
-      this.mark(encoder, 2 * at);
-      replay.encode(encoder, 1);
-      this.mark(encoder, 2 * at + 1);
-    }
-    const ticks = await this.ticks(encoder, 2 * count);
-    let sum = 0;
-    for (let at = 0; at < count; at++) sum += Math.max(0, Number(ticks[2 * at + 1] - ticks[2 * at]));
-    return sum * NANOSECONDS;
+    this.flush.encode(encoder, 1);
+    this.mark(encoder, 0);
+    replay.encode(encoder, 1);
+    this.mark(encoder, 1);
+    const ticks = await this.ticks(encoder, 2);
+    return Math.max(0, Number(ticks[1] - ticks[0])) * NANOSECONDS;
   }
 
   /**
