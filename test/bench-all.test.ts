@@ -8,6 +8,7 @@ import { mergeResults, trimmed } from '../bench/harness/merge.js';
 import { parseResult, type BenchResult } from '../bench/harness/schema.js';
 import { runChild } from '../bench/node/all/child.js';
 import { folderName } from '../bench/node/all/run.js';
+import { partsOf, type PartCommand, type PartContext } from '../bench/node/all/parts.js';
 import { readState, writeState, type AllState } from '../bench/node/all/state.js';
 import { summaryText } from '../bench/node/all/summary.js';
 import { pairedRows } from '../bench/pairs.js';
@@ -70,6 +71,20 @@ test('the README names device, date, commit, losing rows and how every part ende
   assert.match(text, /\| train \| a training \| not run yet \|/);
   assert.match(text, /2\.50 steps\/s/);
   assert.match(text, /## In Chrome\n\nChrome 1, on .*\| 8\.00 ms \| 4\.00 ms \(0\.500x\) \|/s);
+});
+
+/** What a part of a run on some device would do. */
+async function commandOf(name: string, context: Partial<PartContext> = {}): Promise<PartCommand | undefined> {
+  const parts = partsOf({ software: true, work: 'work', adapter: 'auto', torch: 'none', tuned: async () => false, matrices: async () => false, ...context });
+  return parts.find((part) => part.name === name)?.command();
+}
+
+test('subgroup matrices are verified and measured where the adapter has them, and otherwise it is said why not', async () => {
+  for (const name of ['verify-matrix', 'products-matrix']) {
+    assert.deepEqual(await commandOf(name), { skip: 'this adapter offers no subgroup matrices of f16 that are summed in f32' });
+    const given = await commandOf(name, { matrices: async () => true });
+    assert.ok(given && 'args' in given && given.args.includes('--subgroup-matrix'), name);
+  }
 });
 
 test('a state is gone on with for the same commit and adapter only', async () => {

@@ -226,6 +226,8 @@ test('options that cannot be used end with 2 and one sentence, before a device i
     [['--flush-mib', '-1'], /^Option --flush-mib is "-1": expected a whole number from 0 to 4096\.\n$/],
     [['--json', join('nowhere', 'x.json')], /cannot be written: there is no folder nowhere\.\n$/],
     [['--chrome-switch=--enable-x'], /^--chrome-switch is for Chrome: expected --chrome beside it\.\n$/],
+    [['--chrome', '--subgroup-matrix'], /^--subgroup-matrix is for Node, .*: expected it without --chrome\.\n$/],
+    [['--chrome', '--tuned'], /^--tuned reads what zygo tune stored for Node, .*: expected it without --chrome\.\n$/],
     [['--chrome', '--chrome-switch', 'developer'], /^Option --chrome-switch is "developer": expected a switch such as /],
     [['--sweet', 'quick'], /^Unknown option '--sweet'.*expected what "npm run bench -- --help" lists\.\n$/],
     [['compare', 'a.json'], /^Missing required argument 'B'/],

@@ -34,6 +34,15 @@ test('the table names the machine, every op and variant, and what a filter left 
     assert.deepEqual(report.results[0].outputs, [{ output: 'y', error: 0, tolerance: 0 }]);
   }));
 
+test('--subgroup-matrix verifies the kernel of subgroup matrices, or says that the adapter has none', () =>
+  inFolder(async (folder) => {
+    const { code, stdout, stderr } = await zygo(['verify', '--subgroup-matrix', '--filter', '68 x 36 x 44, operands f16'], { cwd: folder });
+    assert.equal(code, 0, stderr);
+    const has = /^features: .*subgroup-matrix/m.test(stdout);
+    assert.match(stderr, has ? /Subgroup matrices \(experimental\): \d+ x \d+ by/ : /This adapter offers no subgroup matrices/);
+    assert.match(stdout, has ? /matmul-f16=matrix .* pass$/m : /matmul-f16=matrix .* not offered: needs /m);
+  }));
+
 test('a wrong kernel ends with exit code 1, is named, and is in the report', () =>
   inFolder(async (folder) => {
     const node = await preload(

@@ -15,9 +15,9 @@ import { storedChoices } from './tuned.js';
 const opened: NodeGpu[] = [];
 
 /** The toggles that a benchmark wants; what findNodeGpu adds is told apart by the features. */
-function flagsFor(software: boolean, robustness: boolean): string[] {
+function flagsFor(software: boolean, robustness: boolean, subgroupMatrix: boolean): string[] {
   // As src/platform/node/gpu.ts asks for the bundled software adapter: clearing workgroup memory is dear there.
-  const enabled = [...(software ? ['disable_workgroup_init'] : []), ...(robustness ? [] : ['disable_robustness'])];
+  const enabled = [...(software ? ['disable_workgroup_init'] : []), ...(robustness ? [] : ['disable_robustness']), ...(subgroupMatrix ? ['allow_unsafe_apis'] : [])];
   return [...(enabled.length > 0 ? [`enable-dawn-features=${enabled.join(',')}`] : []), 'disable-dawn-features=timestamp_quantization'];
 }
 
@@ -31,7 +31,7 @@ export async function openNodeHost(adapter: 'auto' | 'software', robustness: boo
   try {
     const found = await findNodeGpu({ adapter });
     opened.push(found);
-    const dawnFlags = flagsFor(found.software, robustness);
+    const dawnFlags = flagsFor(found.software, robustness, subgroupMatrix);
     const place: RunPlace = {
       async open() {
         const again = await findNodeGpu({ adapter, dawnFlags, subgroupMatrix });

@@ -143,7 +143,8 @@ async function measure(host: BenchHost, request: RunRequest, options: BenchComma
 export async function runBench(options: BenchCommandOptions): Promise<void> {
   const { suite, filter = null, tuned, samples, seconds = null, flushMib = null, runLimit, peers, json, report } = options;
   if (options.chromeSwitch.length > 0 && !options.chrome) throw new InputError('--chrome-switch is for Chrome: expected --chrome beside it.');
-  if (tuned && options.chrome) throw new InputError('--tuned reads what zygo tune stored for Node: expected it without --chrome.');
+  if (tuned && options.chrome) throw new InputError('--tuned reads what zygo tune stored for Node, which holds nothing for Chrome: expected it without --chrome.');
+  if (options.subgroupMatrix && options.chrome) throw new InputError('--subgroup-matrix is for Node, as Chrome offers no subgroup matrices: expected it without --chrome.');
   for (const file of [json, report]) if (file !== undefined) await expectWritableFile(file);
   const earlier = await earlierResult(options);
   const without = earlier ? measuredGroups(earlier) : [];

@@ -76,6 +76,9 @@ export const adapterOption = (): Option =>
     .argParser(oneOf('--adapter', ['auto', 'software'] as const))
     .default('auto');
 
+export const subgroupMatrixOption = (): Option =>
+  new Option('--subgroup-matrix', "let products of f16 use Dawn's experimental subgroup matrices (tensor cores), where the adapter has them").default(false);
+
 export const statisticsOption = (): Option =>
   new Option('--statistics <name>', 'which published AU statistics synthetic faces follow: bp4d (12 AUs) or disfa (8 AUs)')
     .argParser(oneOf('--statistics', ['bp4d', 'disfa'] as const))

@@ -20,6 +20,8 @@ export interface PartContext {
   readonly torch: 'auto' | 'cpu' | 'none';
   /** True when zygo tune has stored something for this adapter by now. */
   readonly tuned: () => Promise<boolean>;
+  /** True when the adapter has subgroup matrices for those who ask Dawn for them. */
+  readonly matrices: () => Promise<boolean>;
 }
 
 /** What a part runs, or why it cannot. */
@@ -39,17 +41,21 @@ export const rawFile = (work: string, part: string): string => join(work, `${par
 
 /** Parts whose results are put together in one file; where two measured the same, the later one counts. */
 export const MEASURED_PARTS = ['products', 'steps', 'steps-tuned', 'peers', 'kernels', 'series'] as const;
+/** The part that measures with subgroup matrices: of other Dawn toggles, so in a file of its own. */
+export const MATRIX_PARTS = ['products-matrix'] as const;
 /** Parts that run PyTorch, put together in another. */
 export const PYTORCH_PARTS = ['pytorch', 'pytorch-kernels'] as const;
 
 /** Parts that run in Chrome, put together in a third. */
 export const CHROME_PARTS = ['chrome', 'chrome-peers'] as const;
 /** All of them. */
-export const RAW_PARTS = [...MEASURED_PARTS, ...PYTORCH_PARTS, ...CHROME_PARTS] as const;
+export const RAW_PARTS = [...MEASURED_PARTS, ...MATRIX_PARTS, ...PYTORCH_PARTS, ...CHROME_PARTS] as const;
 
 /** Groups of the suites, by their names. */
 const GROUPS = {
   products: 'Ladder of matmul',
+  halfProducts: 'Ladder of matmul-f16',
+  softwareHalfProducts: 'Ladder of matmul-f16: matmul f16 [256, 256]',
   steps: 'training step of tiny: |training step of small: |training step of swin-t: ',
   softwareStep: 'training step of tiny: ',
   softwarePeers: '256',
@@ -84,7 +90,7 @@ async function withoutChrome(software: boolean): Promise<string | null> {
  * All parts for a device, the most important first: what is right, how fast the products and the training steps are,
  * how fast others are, and only then everything else.
  */
-export function partsOf({ software, work, adapter, torch, tuned }: PartContext): Part[] {
+export function partsOf({ software, work, adapter, torch, tuned, matrices }: PartContext): Part[] {
   const zygo = (...args: string[]) => ({ command: process.execPath, args: [join(DIST, 'src/cli/main.js'), ...args, '--adapter', adapter] });
   const suite = (part: string, name: string, filter: string | null, ...more: string[]): PartCommand => ({
     command: process.execPath,
@@ -109,11 +115,19 @@ export function partsOf({ software, work, adapter, torch, tuned }: PartContext):
     const skip = await withoutChrome(software);
     return skip === null ? suite(part, name, null, '--chrome') : { skip };
   };
+  const withMatrices = async (given: PartCommand): Promise<PartCommand> => ((await matrices()) ? given : { skip: 'this adapter offers no subgroup matrices of f16 that are summed in f32' });
   const { faces, steps } = TRAINING[software ? 'software' : 'gpu'];
   const gpuOnly = (...parts: Part[]): Part[] => (software ? [] : parts);
   return [
     { name: 'verify', title: 'every kernel and variant against float64', share: 0.2, command: () => zygo('verify', '--json', join(work, 'verify.json')) },
     ...gpuOnly({ name: 'products', title: 'matrix products, every variant', share: 0.1, command: () => suite('products', 'kernels', GROUPS.products) }),
+    { name: 'verify-matrix', title: 'products of f16 with subgroup matrices against float64', share: 0.05, command: () => withMatrices(zygo('verify', '--subgroup-matrix', '--filter', 'operands f16', '--json', join(work, 'verify-matrix.json'))) },
+    {
+      name: 'products-matrix',
+      title: 'products of f16 with subgroup matrices beside every other variant',
+      share: 0.05,
+      command: () => withMatrices(suite('products-matrix', 'kernels', software ? GROUPS.softwareHalfProducts : GROUPS.halfProducts, '--subgroup-matrix')),
+    },
     { name: 'steps', title: software ? 'a training step of tiny' : 'training steps of every preset', share: 0.15, command: () => suite('steps', 'training', software ? GROUPS.softwareStep : GROUPS.steps) },
     { name: 'peers', title: 'other WebGPU libraries', share: 0.2, command: () => suite('peers', 'peers', software ? GROUPS.softwarePeers : null) },
     { name: 'pytorch', title: 'PyTorch eager on the same device: products and steps', share: 0.1, command: () => pytorch('pytorch', ['products', 'steps']) },

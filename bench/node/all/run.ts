@@ -14,7 +14,7 @@ import { mergeResults, trimmed } from '../../harness/merge.js';
 import { parseResult, type BenchResult } from '../../harness/schema.js';
 import { renderBenchReport } from '../../report/page.js';
 import { runChild } from './child.js';
-import { CHROME_PARTS, MEASURED_PARTS, partsOf, PYTORCH_PARTS, RAW_PARTS, rawFile, type Part } from './parts.js';
+import { CHROME_PARTS, MATRIX_PARTS, MEASURED_PARTS, partsOf, PYTORCH_PARTS, RAW_PARTS, rawFile, type Part } from './parts.js';
 import { readState, writeState, type AllState, type Outcome } from './state.js';
 import { summaryText, type TrainingSpeed } from './summary.js';
 
@@ -71,6 +71,7 @@ async function writeResults(out: string, work: string, state: AllState, parts: r
   const result = await combined(work, MEASURED_PARTS);
   const pytorch = await combined(work, PYTORCH_PARTS);
   const chrome = await combined(work, CHROME_PARTS);
+  const matrices = await combined(work, MATRIX_PARTS);
   const files: [string, string][] = [];
   const keep = async (name: string, what: string, text: string): Promise<void> => {
     await writeFile(join(out, name), text);
@@ -79,6 +80,10 @@ async function writeResults(out: string, work: string, state: AllState, parts: r
   if (result) {
     await keep('results.json', 'all rows with their samples, four digits each; `npm run bench -- compare` reads it', `${JSON.stringify(trimmed(result))}\n`);
     await keep('report.html', 'roofline, rivals, ladders, growth and breakdowns in one page', renderBenchReport(result, pytorch));
+  }
+  if (matrices) {
+    await keep('subgroup-matrix.json', 'products of f16 with experimental subgroup matrices, which no other figure here uses', `${JSON.stringify(trimmed(matrices))}\n`);
+    await keep('subgroup-matrix.html', 'the same as a page', renderBenchReport(matrices, pytorch));
   }
   if (pytorch) await keep('pytorch.json', 'the same shapes in PyTorch', `${JSON.stringify(trimmed(pytorch))}\n`);
   if (chrome) {
@@ -124,7 +129,12 @@ export async function runAll({ out, minutes, fresh, torch, adapter }: AllOptions
   const state: AllState = fresh ? { ...before, parts: {} } : before;
   if (fresh || stale) for (const part of RAW_PARTS) await rm(rawFile(work, part), { force: true });
   const tuned = async (): Promise<boolean> => (await storedRecords(engine, () => {})).length > 0;
-  const parts = partsOf({ software: info.software, work, adapter, torch, tuned });
+  const matrices = async (): Promise<boolean> => {
+    const again = await openDevice(adapter, () => {}, true);
+    again.destroy();
+    return again.info.subgroupMatrix !== undefined;
+  };
+  const parts = partsOf({ software: info.software, work, adapter, torch, tuned, matrices });
   say(`${environmentHere(engine).runtime} on ${name}${info.software ? ' (SOFTWARE adapter: no figure says anything about a GPU)' : ''}; results go to ${folder}`);
   const interrupt = new Interrupt(() => say('Ending after what is being measured (again: ends at once) ...'), () => {});
   try {

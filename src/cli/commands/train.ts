@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { PRECISIONS } from '../../model/precision.js';
 import { PRESETS } from '../../model/presets.js';
-import { adapterOption, lossWeights, oneOf, seedOption, statisticsOption, verboseOption, wholeNumber } from '../options.js';
+import { adapterOption, lossWeights, oneOf, seedOption, statisticsOption, subgroupMatrixOption, verboseOption, wholeNumber } from '../options.js';
 import type { TrainOptions } from '../train/settings.js';
 
 const presetLines = Object.values(PRESETS).map(({ name, backbone, full, demo }) => {
@@ -65,6 +65,7 @@ export function trainCommand(): Command {
     .option('--checkpoint-every <steps>', 'steps between checkpoints', wholeNumber('--checkpoint-every', 1), 100)
     .option('--resume <checkpoint>', 'go on from a checkpoint; options that are not given are those of its config.json')
     .option('--no-tuned', 'leave the choice of kernels to the rules, also where zygo tune has measured them')
+    .addOption(subgroupMatrixOption())
     .addOption(adapterOption())
     .addOption(verboseOption())
     .addHelpText('after', EXAMPLES)

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { PRESETS } from '../../model/presets.js';
-import { adapterOption, statisticsOption, verboseOption, wholeNumber } from '../options.js';
+import { adapterOption, statisticsOption, subgroupMatrixOption, verboseOption, wholeNumber } from '../options.js';
 import type { TuneCommandOptions } from '../tune/run.js';
 
 const EXAMPLES = `
@@ -26,6 +26,7 @@ export function tuneCommand(): Command {
     .option('--filter <text>', 'only problems whose family or sizes hold this text')
     .option('--retune', 'measure problems again that are stored already', false)
     .option('--json <file>', 'also write every time, with its spread, into this file')
+    .addOption(subgroupMatrixOption())
     .addOption(adapterOption())
     .addOption(verboseOption())
     .addHelpText('after', EXAMPLES)

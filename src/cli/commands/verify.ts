@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { adapterOption, verboseOption } from '../options.js';
+import { adapterOption, subgroupMatrixOption, verboseOption } from '../options.js';
 import type { VerifyOptions } from '../verify/run.js';
 
 const EXAMPLES = `
@@ -21,6 +21,7 @@ export function verifyCommand(): Command {
     .description("Compare every kernel and every variant of it on this machine's adapter with float64 references; about a minute.")
     .option('--json <file>', 'also write the table, with every output, into this file')
     .option('--filter <text>', 'only cases whose op or shapes hold this text')
+    .addOption(subgroupMatrixOption())
     .addOption(adapterOption())
     .addOption(verboseOption())
     .addHelpText('after', EXAMPLES)

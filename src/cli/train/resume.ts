@@ -64,6 +64,7 @@ const savedOptions = z.object({
     supervised: z.boolean(),
     checkpointEvery: z.number(),
     tuned: z.boolean().optional(),
+    subgroupMatrix: z.boolean().optional(),
   }),
   // Runs from before there were any have none: the rules chose.
   tuned: tunedChoicesSchema.nullable().default(null),

@@ -31,6 +31,8 @@ export interface TrainOptions {
   readonly resume?: string;
   /** False leaves every choice of a kernel to the rules; true when left out. */
   readonly tuned?: boolean;
+  /** True opens the device for Dawn's experimental subgroup matrices; false when left out. */
+  readonly subgroupMatrix?: boolean;
   readonly adapter: 'auto' | 'software';
   readonly verbose: boolean;
 }

@@ -20,7 +20,7 @@ import { environmentHere, storedRecords } from './stored.js';
 import { summaryLine, tableLines } from './table.js';
 
 /** Options of `zygo tune`, as read. */
-export interface TuneCommandOptions extends Pick<TrainOptions, 'preset' | 'batch' | 'statistics' | 'adapter' | 'verbose'> {
+export interface TuneCommandOptions extends Pick<TrainOptions, 'preset' | 'batch' | 'statistics' | 'subgroupMatrix' | 'adapter' | 'verbose'> {
   readonly filter?: string;
   readonly json?: string;
   readonly retune: boolean;
@@ -47,7 +47,7 @@ function presetFor({ preset, statistics }: TuneCommandOptions): Preset {
  *   Ctrl-C was pressed (what was measured until then is stored)
  */
 export async function runTune(options: TuneCommandOptions): Promise<void> {
-  const { adapter, filter, json, retune } = options;
+  const { adapter, subgroupMatrix, filter, json, retune } = options;
   const preset = presetFor(options);
   if (json !== undefined) await expectWritableFile(json);
   const progress = new Progress(process.stderr);
@@ -55,14 +55,14 @@ export async function runTune(options: TuneCommandOptions): Promise<void> {
   const interrupt = new Interrupt(() => say('Stopping after this problem (Ctrl-C again to end at once) ...'), () => progress.end());
   const held = (traced: TracedProblem): boolean => filter === undefined || recordKey(traced).includes(filter);
   try {
-    const first = await openDevice(adapter, say);
+    const first = await openDevice(adapter, say, subgroupMatrix);
     let unused: Engine | null = first;
     const environment = environmentHere(first);
     const stored = await storedRecords(first, say);
     let problems = 0;
     const { records, measured, failed } = await tuneStep((engine) => capturePresetSteps(engine, preset, options.batch ?? preset.full.batch), {
       open: async () => {
-        const engine = unused ?? (await openDevice(adapter, () => {}));
+        const engine = unused ?? (await openDevice(adapter, () => {}, subgroupMatrix));
         unused = null;
         return engine;
       },

@@ -12,6 +12,7 @@ import { countsOf, summaryLine, tableLines } from './table.js';
 /** Options of `zygo verify`, as read. */
 export interface VerifyOptions {
   readonly adapter: 'auto' | 'software';
+  readonly subgroupMatrix: boolean;
   readonly json?: string;
   readonly filter?: string;
   readonly verbose: boolean;
@@ -31,18 +32,18 @@ function filtered(cases: readonly VerifyCase[], filter: string | undefined): rea
  * @throws {InputError} when the filter or the report's place cannot be used
  * @throws {CommandFailure} when a kernel failed, or there is no adapter
  */
-export async function runVerify({ adapter, json, filter }: VerifyOptions): Promise<void> {
+export async function runVerify({ adapter, subgroupMatrix, json, filter }: VerifyOptions): Promise<void> {
   const start = performance.now();
   const all = allCases(await loadCanonicalMesh());
   const cases = filtered(all, filter);
   if (json !== undefined) await expectWritableFile(json);
   // Progress and remarks go to stderr: stdout is the table and nothing else.
   const progress = new Progress(process.stderr);
-  const first = await openDevice(adapter, (line) => progress.say(line));
+  const first = await openDevice(adapter, (line) => progress.say(line), subgroupMatrix);
   const environment = environmentOf(first);
   let unused: Engine | null = first;
   const open = async (): Promise<Engine> => {
-    const engine = unused ?? (await openDevice(adapter, () => {}));
+    const engine = unused ?? (await openDevice(adapter, () => {}, subgroupMatrix));
     unused = null;
     return engine;
   };

@@ -29,6 +29,22 @@ function product(sizes: MatmulCase, vary?: readonly string[]): VerifyCase {
   });
 }
 
+/** f16 operands under a result in f32, without a bias: subgroup matrices take it forward and backward (as a bᵀ and aᵀ b). */
+function halfProduct(sizes: MatmulCase): VerifyCase {
+  const { m, n, k } = sizes;
+  const operand = (shape: readonly number[], seed: number) => ({ shape, data: roundToHalf(input(shape, seed).data) });
+  return differentiable({
+    op: 'matmul',
+    name: `${m} x ${k} x ${n}, operands f16`,
+    inputs: { a: operand([m, k], 11), b: operand([k, n], 12) },
+    forward: (engine, { a, b }) => matmul(engine, cast(engine, a, 'f16'), cast(engine, b, 'f16'), { output: 'f32' }),
+    reference: ({ a, b }) => matmulReference(a, b, sizes),
+    vary: ['matmul-f16', 'matmul-splits'],
+    // dy is rounded to f16, and so are the gradients.
+    gradientTolerance: 2e-3,
+  });
+}
+
 function linearCase(tokens: number, inputs: number, outputs: number, gelu: boolean): VerifyCase {
   const residual = gelu;
   return differentiable({
@@ -117,6 +133,7 @@ export function matmulCases(): VerifyCase[] {
     product({ m: 20, n: 12, k: 8, batch: 3, sharedB: true, transposeA: true }, ['matmul']),
     // Long inner sums under a small result, which are split over workgroups.
     product({ m: 12, n: 20, k: 1028 }),
+    halfProduct(even),
     linearCase(72, 28, 52, true),
     linearCase(600, 16, 12, false),
     linearCase(35, 13, 9, true),
