@@ -1,4 +1,5 @@
 /** The terminal's tables. */
+import { shortText, toldBreakdown } from './breakdown.js';
 import { adapterLine, droppedOf, ratesOf, timeOf } from './figures.js';
 import { formatRate, formatSeconds, formatShare, threeDigits } from './format.js';
 import type { BenchResult, Comparison, Row, TrainingFigures } from './harness/schema.js';
@@ -86,13 +87,34 @@ export function comparisonLines(comparisons: readonly Comparison[], rows: readon
   return comparisons.map((comparison) => `${ratioText(comparison)}  ${comparison.group}: ${nameOf(comparison.above)} over ${nameOf(comparison.below)}, ${comparison.clock} time`);
 }
 
+/** Median seconds, or that the clock cannot tell them. */
+export function encodeText(samples: readonly number[]): string {
+  return samples.length === 0 ? 'less than the clock tells' : formatSeconds(median(samples));
+}
+
+/** Shaders of a breakdown that the terminal shows. */
+const SHADERS_SHOWN = 12;
+
+/** Where a step's time goes, or, without timestamps, which kernels it launches how often. */
+function breakdownLines(step: TrainingFigures, timer: BenchResult['timer']): string[] {
+  const told = toldBreakdown(step, timer);
+  if (told) {
+    return [
+      ...told.told.slice(0, SHADERS_SHOWN).map(({ shader, launches, seconds, share }) => `  ${formatShare(share).padStart(7)}  ${formatSeconds(seconds).padStart(8)}  ${String(launches).padStart(4)} x ${shader}`),
+      ...(told.short ? [`  ${shortText(told.short, formatShare(told.short.atMost))}`] : []),
+    ];
+  }
+  const counts = (step.breakdown ?? []).slice(0, SHADERS_SHOWN).map(({ shader, launches }) => `  ${String(launches).padStart(4)} x ${shader}`);
+  return ['  no timestamps, so no times by kernel', ...counts];
+}
+
 /** One step in a few lines: dispatches, CPU, memory, and where the device's time goes. */
-export function trainingLines({ row, dispatches, encodePerDispatch, encodeAgainPerDispatch, submitPerDispatch, peakBytes, lowerBoundBytes, breakdown }: TrainingFigures): string[] {
+export function trainingLines(step: TrainingFigures, timer: BenchResult['timer']): string[] {
+  const { row, dispatches, encodePerDispatch, encodeAgainPerDispatch, submitPerDispatch, peakBytes, lowerBoundBytes } = step;
   const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  const whole = breakdown?.reduce((sum, { seconds }) => sum + seconds, 0) ?? 0;
   return [
-    `${row}: ${dispatches} dispatches, CPU ${formatSeconds(median(encodePerDispatch))} to encode one${encodeAgainPerDispatch ? ` (${formatSeconds(median(encodeAgainPerDispatch))} at once again)` : ''}${submitPerDispatch ? ` and ${formatSeconds(median(submitPerDispatch))} to submit it` : ''}, peak ${mebibytes(peakBytes)} (lower bound ${mebibytes(lowerBoundBytes)})`,
-    ...(breakdown ?? []).slice(0, 12).map(({ shader, launches, seconds }) => `  ${formatShare(seconds / whole).padStart(7)}  ${formatSeconds(seconds).padStart(8)}  ${String(launches).padStart(4)} x ${shader}`),
+    `${row}: ${dispatches} dispatches, CPU ${encodeText(encodePerDispatch)} to encode one${encodeAgainPerDispatch ? ` (${encodeText(encodeAgainPerDispatch)} at once again)` : ''}${submitPerDispatch ? ` and ${encodeText(submitPerDispatch)} to submit it` : ''}, peak ${mebibytes(peakBytes)} (lower bound ${mebibytes(lowerBoundBytes)})`,
+    ...breakdownLines(step, timer),
   ];
 }
 
@@ -128,7 +150,7 @@ export function endLines(result: BenchResult): string[] {
     ...(comparisons.length > 0 ? ['', 'Ratios of times (95 % interval):', ...comparisonLines(comparisons, rows)] : []),
     ...(result.peers.length > 0 ? ['', 'Beside other libraries (wall time of the fastest over that of Zygo):', ...peerLines(result)] : []),
     ...(series.length > 0 ? ['', 'Growth:', ...series.map((fit) => `time ~ ${fit.variable}^${threeDigits(fit.exponent)}${error(fit.standardError)}  ${fit.name}`)] : []),
-    ...(training.length > 0 ? ['', 'Training steps:', ...training.flatMap(trainingLines)] : []),
+    ...(training.length > 0 ? ['', 'Training steps:', ...training.flatMap((step) => trainingLines(step, result.timer))] : []),
     ...(skipped.length > 0 ? ['', 'Left out:', ...skipped.map(({ what, why }) => `${what}: ${why}`)] : []),
     ...(canary.renewed.length > 0 ? ['', 'The canary:', ...canary.renewed.map(bandText)] : []),
     '',

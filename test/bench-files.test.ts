@@ -6,13 +6,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { breakdownOf, toldBreakdown } from '../bench/breakdown.js';
 import { compareResults, comparedLines, isRegression, verdictOf } from '../bench/compare.js';
 import { ResultCollector } from '../bench/harness/result.js';
-import { parseResult, resultSchema, type BenchResult, type Row } from '../bench/harness/schema.js';
+import { parseResult, resultSchema, type BenchResult, type Row, type TrainingFigures } from '../bench/harness/schema.js';
 import { summarize } from '../src/timing/statistics.js';
 import { renderBenchReport } from '../bench/report/page.js';
 import { barOf, raceVerdicts } from '../bench/peers/bars.js';
 import { endLines, headLines, rowLines } from '../bench/table.js';
+import type { Command } from '../src/engine/commands.js';
 import { InputError } from '../src/engine/errors.js';
 import { around, result, row, UNTIMED } from './bench-results.js';
 
@@ -165,6 +167,49 @@ test('files from before short samples and resolutions were told are read', () =>
   const [read] = parseResult(JSON.stringify({ ...result([]), rows: [{ ...old, hot: samples }] }), 'old.json').rows;
   assert.deepEqual([read.resolution, read.hot?.short], [null, 0]);
   assert.equal(compareResults(result([read]), result([row('one')]), 0.05).rows[0].verdict, 'same');
+});
+
+/** A step of these launches, profiled with timestamps that step by 1 µs. */
+function stepOf(breakdown: TrainingFigures['breakdown']): BenchResult {
+  const [given] = everything().training;
+  return { ...everything(), training: [{ ...given, gpuQuantum: 1e-6, breakdown }] };
+}
+
+test('a kernel of a step is told where rounding is at most 1 % of its time; the others get a bound together', () => {
+  const part = (shader: string, launches: number, seconds: number) => ({ shader, launches, seconds, flops: 0, bytes: 0 });
+  // 100 steps for each launch: 4 launches need 400 µs.
+  const given = stepOf([part('long', 4, 8e-3), part('just', 4, 4e-4), part('close', 4, 3.9e-4), part('tiny', 2, 8e-6)]);
+  const told = toldBreakdown(given.training[0], given.timer);
+  assert.deepEqual(told?.told.map(({ shader }) => shader), ['long', 'just']);
+  assert.deepEqual(told?.short?.shaders, [{ shader: 'close', launches: 4 }, { shader: 'tiny', launches: 2 }]);
+  const whole = 8.798e-3;
+  assert.ok(Math.abs((told?.short?.atMost ?? 0) - (3.98e-4 + 6e-6) / whole) < 1e-9, 'six readings of 1 µs each may be missing');
+  const [terminal, html] = [endLines(given).join('\n'), renderBenchReport(given)];
+  for (const text of [terminal, html]) assert.ok(text.includes('2 kernels (6 launches) too short for the timestamps: together at most 4.59 %'));
+  assert.match(terminal, /90\.9 % +8\.00 ms +4 x long/);
+  assert.doesNotMatch(terminal, /x close|x tiny/);
+});
+
+test('a file that does not tell the step of its breakdown has that of its timer', () => {
+  const { gpuQuantum: _, ...old } = stepOf([{ shader: 'a', launches: 1, seconds: 5e-5, flops: 0, bytes: 0 }]).training[0];
+  assert.equal(toldBreakdown(old, { ...result([]).timer, gpuQuantum: 1e-6 })?.told.length, 0);
+  assert.equal(toldBreakdown(old, { ...result([]).timer, gpuQuantum: 1e-7 })?.told.length, 1);
+});
+
+test('without timestamps the launches of a step are still counted and shown', () => {
+  const command = (shader: string): Command => ({ kind: 'dispatch', call: { shader, flops: 3, bytes: 2 } }) as Command;
+  const commands = [command('once'), command('twice'), command('twice')];
+  const counted = breakdownOf(commands, []);
+  assert.deepEqual(counted, [
+    { shader: 'twice', launches: 2, seconds: null, flops: 6, bytes: 4 },
+    { shader: 'once', launches: 1, seconds: null, flops: 3, bytes: 2 },
+  ]);
+  assert.deepEqual(breakdownOf(commands, [[5, 1, 1], [6, 2, 1], [9, 2, 1]]).map(({ shader, seconds }) => [shader, seconds]), [['once', 6], ['twice', 3]]);
+  const given = parseResult(JSON.stringify(stepOf(counted)), 'file');
+  assert.match(endLines(given).join('\n'), /no timestamps.*\n +2 x twice\n +1 x once/);
+  assert.match(renderBenchReport(given), /no timestamps.*<td>twice<\/td><td>2<\/td>/);
+  for (const old of [stepOf(null), given]) assert.equal(compareResults(old, given, 0.05).rows.length, given.rows.length);
+  assert.match(renderBenchReport(stepOf(null)), /no timestamps/);
 });
 
 test('the report of a GPU says nothing about software', () => {

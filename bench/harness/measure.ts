@@ -208,7 +208,7 @@ export async function measureGroup(bench: Bench, group: Group, compiled: WeakSet
       for (const { row, replay, prepared, subject } of right) {
         if (row.status !== 'timed' || !row.hot || !replay || !prepared) continue;
         row.cold = await sampleCold(bench, replay);
-        await subject.inspect?.(bench.timer, prepared.step, replay, row.id);
+        await subject.inspect?.(bench.timer, bench.quanta, prepared.step, replay, row.id);
         row.summary = {
           wall: summarize(row.hot.wall),
           gpu: row.hot.gpu && summarize(row.hot.gpu),

@@ -219,6 +219,7 @@ export async function sampleInTurns(
   const isFew = ({ wall }: Collected): boolean => wall.length < FEWEST_SAMPLES;
   let sofar = collect();
   let late = false;
+  let lost = 0;
   for (let round = 1; ; round++) {
     const least = Math.min(...sampled.map(({ spent }) => spent));
     const turns = sampled.map(({ spent }, at) => spent <= FAIR_SHARE * least || (late && isFew(sofar[at])));
@@ -227,9 +228,12 @@ export async function sampleInTurns(
       const begun = now();
       const timing = await competitors[at].sample(own.repeats);
       own.spent += now() - begun;
-      // Who begins anew needs as many rounds as before.
-      if (!take(own, { timing, after: canaries.length - 1 }, quanta)) round = 1;
+      const longEnough = take(own, { timing, after: canaries.length - 1 }, quanta);
       canaries.push(await canary());
+      if (longEnough) continue;
+      // Who begins anew needs as many rounds as before, and the time of those that were lost, up to once the whole.
+      round = 1;
+      lost = Math.min(now() - start, rule.seconds);
     }
     sofar = collect();
     const end = (stop: Stop): Collection => ({ competitors: sofar, canaries, stop });
@@ -238,7 +242,7 @@ export async function sampleInTurns(
       return values.length >= rule.minimum && relativeNotch(summarize(values)) <= rule.precision;
     });
     if (settled) return end('settled');
-    const elapsed = now() - start;
+    const elapsed = now() - start - lost;
     late = elapsed >= rule.seconds || round >= rule.maximum;
     if (!late || (sofar.some(isFew) && elapsed < PATIENCE * rule.seconds)) continue;
     return end(elapsed >= rule.seconds ? 'timeout' : 'noise');

@@ -114,7 +114,7 @@ const training = z.object({
   commands: z.number().int().positive(),
   peakBytes: z.number().nonnegative(),
   lowerBoundBytes: z.number().nonnegative(),
-  /** CPU seconds to encode one replay on an idle device, divided by its dispatches; raw samples. With `submitPerDispatch` missing: to submit it, too. */
+  /** CPU seconds to encode one replay on an idle device, divided by its dispatches; raw samples, none where a replay is shorter than 100 steps of the clock. With `submitPerDispatch` missing: to submit it, too. */
   encodePerDispatch: z.array(seconds),
   /**
    * The same at once again, without anything run in between. A software adapter runs a step in the CPU's caches, and the
@@ -123,8 +123,13 @@ const training = z.object({
   encodeAgainPerDispatch: z.array(seconds).optional(),
   /** CPU seconds to submit it: on a software adapter the device takes the cores from the first of several submissions on. */
   submitPerDispatch: z.array(seconds).optional(),
-  /** By shader, the most expensive first; null without timestamps. */
-  breakdown: z.array(z.object({ shader: z.string(), launches: z.number().int().positive(), seconds, flops: z.number(), bytes: z.number() })).nullable(),
+  /** Smallest step of the timestamps behind `breakdown`, in seconds; in older files that of `timer`. */
+  gpuQuantum: seconds.nullable().optional(),
+  /**
+   * By shader, the most expensive first. `seconds` is a sum of one reading for each launch, whatever its length: below 100
+   * quanta for each it is no figure (see bench/breakdown.ts). Without timestamps it is null; in older files the whole list is.
+   */
+  breakdown: z.array(z.object({ shader: z.string(), launches: z.number().int().positive(), seconds: seconds.nullable(), flops: z.number(), bytes: z.number() })).nullable(),
 });
 
 const peer = z.object({

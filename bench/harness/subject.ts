@@ -1,7 +1,7 @@
 /** What the suites hand to the harness. */
 import type { CapturedStep, Engine } from '../../src/engine/index.js';
 import type { Expected } from '../../src/verify/index.js';
-import type { DeviceTimer } from '../../src/timing/device-timer.js';
+import type { DeviceTimer, Quanta } from '../../src/timing/device-timer.js';
 import type { Replay } from '../../src/timing/replay.js';
 import type { Row } from './schema.js';
 
@@ -29,8 +29,8 @@ export interface Subject {
   readonly name: RowName;
   /** Uploads the inputs and captures the step; does not prepare it. */
   capture(engine: Engine): Prepared | Promise<Prepared>;
-  /** Looks closer at a step that was timed, before it is given back. `row` is the id of its row. */
-  inspect?(timer: DeviceTimer, step: CapturedStep<unknown>, replay: Replay, row: string): Promise<void>;
+  /** Looks closer at a step that was timed, before it is given back. `row` is the id of its row, `quanta` are the steps of the timers. */
+  inspect?(timer: DeviceTimer, quanta: Quanta, step: CapturedStep<unknown>, replay: Replay, row: string): Promise<void>;
 }
 
 /** Subjects that are sampled in turns. */

@@ -10,10 +10,12 @@ import { PRESETS, type Preset } from '../../src/model/presets.js';
 import { SslModel, sslSpecs } from '../../src/model/ssl-model.js';
 import { captureTrainingStep, type StepOutputs } from '../../src/model/training-step.js';
 import { randomValues } from '../../src/verify/values.js';
-import type { DeviceTimer } from '../../src/timing/device-timer.js';
+import type { DeviceTimer, Quanta } from '../../src/timing/device-timer.js';
 import type { Replay } from '../../src/timing/replay.js';
 import type { Row, TrainingFigures } from '../harness/schema.js';
-import { median } from '../../src/timing/statistics.js';
+import { probeClock } from '../../src/timing/clock.js';
+import { breakdownOf } from '../breakdown.js';
+import { QUANTA_PER_SAMPLE } from '../harness/sampler.js';
 import type { Group, Prepared, RowName } from '../harness/subject.js';
 import { ASSUMED_SHARE, largestThatFits, stagesOf, type SuiteContext } from './context.js';
 
@@ -113,9 +115,10 @@ async function collect<T>({ now }: DeviceTimer, { least, most, seconds }: typeof
   return values;
 }
 
-/** CPU time of replays and where the device's time goes. */
-async function inspectStep(name: string, preset: Preset, batch: number, timer: DeviceTimer, step: CapturedStep<unknown>, replay: Replay): Promise<TrainingFigures> {
+/** CPU time of replays, as far as the clock can tell it, and where the device's time goes. */
+async function inspectStep(name: string, preset: Preset, batch: number, timer: DeviceTimer, quanta: Quanta, step: CapturedStep<unknown>, replay: Replay): Promise<TrainingFigures> {
   const { engine } = timer;
+  const shortest = QUANTA_PER_SAMPLE * probeClock(timer.now);
   // The device is idle while the CPU encodes: a software adapter would take the cores away.
   const times = await collect(timer, ENCODE_SAMPLES, async () => {
     await engine.finish();
@@ -125,23 +128,12 @@ async function inspectStep(name: string, preset: Preset, batch: number, timer: D
     const buffers = step.encode();
     const encodedAgain = timer.now();
     for (const buffer of buffers) engine.device.queue.submit([buffer]);
-    const perDispatch = (seconds: number): number => seconds / step.dispatches;
-    return { encode: perDispatch(encoded - start), again: perDispatch(encodedAgain - encoded), submit: perDispatch(timer.now() - encodedAgain) };
+    return { encode: encoded - start, again: encodedAgain - encoded, submit: timer.now() - encodedAgain };
   });
   await engine.finish();
   const runs = (await collect(timer, BREAKDOWNS, () => timer.breakdown(replay))).filter((run) => run !== null);
-  const shaders = new Map<string, { shader: string; launches: number; seconds: number; flops: number; bytes: number }>();
-  step.commands.forEach((command, at) => {
-    const shader = command.kind === 'dispatch' ? command.call.shader : command.kind;
-    const sum = shaders.get(shader) ?? { shader, launches: 0, seconds: 0, flops: 0, bytes: 0 };
-    sum.launches += 1;
-    if (runs.length > 0) sum.seconds += median(runs.map((run) => run[at]));
-    if (command.kind === 'dispatch') {
-      sum.flops += command.call.flops ?? 0;
-      sum.bytes += command.call.bytes ?? 0;
-    }
-    shaders.set(shader, sum);
-  });
+  // A choice of the longer ones would be none of the step's: one that is too short takes all of its kind with it.
+  const perDispatch = (times: readonly number[]): number[] => (times.every((seconds) => seconds >= shortest) ? times.map((seconds) => seconds / step.dispatches) : []);
   const { regions, backbone } = preset;
   return {
     row: name,
@@ -154,10 +146,11 @@ async function inspectStep(name: string, preset: Preset, batch: number, timer: D
     commands: step.commands.length,
     peakBytes: step.plan.peakBytes,
     lowerBoundBytes: step.plan.lowerBoundBytes,
-    encodePerDispatch: times.map(({ encode }) => encode),
-    encodeAgainPerDispatch: times.map(({ again }) => again),
-    submitPerDispatch: times.map(({ submit }) => submit),
-    breakdown: runs.length === 0 ? null : [...shaders.values()].sort((a, b) => b.seconds - a.seconds),
+    encodePerDispatch: perDispatch(times.map(({ encode }) => encode)),
+    encodeAgainPerDispatch: perDispatch(times.map(({ again }) => again)),
+    submitPerDispatch: perDispatch(times.map(({ submit }) => submit)),
+    gpuQuantum: quanta.gpu,
+    breakdown: breakdownOf(step.commands, runs),
   };
 }
 
@@ -181,8 +174,8 @@ function stepGroup(preset: Preset, batch: number, section: RowName['section'], s
       {
         name,
         capture: (engine) => prepare(engine, preset, batch),
-        async inspect(timer, step, replay, row) {
-          if (section === 'training') keep(await inspectStep(row, preset, batch, timer, step, replay));
+        async inspect(timer, quanta, step, replay, row) {
+          if (section === 'training') keep(await inspectStep(row, preset, batch, timer, quanta, step, replay));
         },
       },
     ],

@@ -16,7 +16,7 @@ export interface Timing {
   readonly gpu: number | null;
 }
 
-/** Smallest step of each timer in seconds; `gpu` is null where there are no timestamps or all of them were equal. */
+/** Smallest step of each timer in seconds; `gpu` is null where there are no timestamps. */
 export interface Quanta {
   readonly wall: number;
   readonly gpu: number | null;
@@ -32,7 +32,7 @@ const SUBMIT_LAUNCHES = 2000;
 const NANOSECONDS = 1e-9;
 
 export class DeviceTimer {
-  private readonly queries: GPUQuerySet | null;
+  private queries: GPUQuerySet | null;
   private readonly resolved: GPUBuffer | null;
   private readonly staging: GPUBuffer | null;
   private flush: Replay | null = null;
@@ -63,12 +63,15 @@ export class DeviceTimer {
     return new DeviceTimer(engine, new Replay(engine, step), step, now);
   }
 
-  /** True when the device can write timestamps. */
+  /** True when the device can write timestamps that differ, as far as `probe` has looked. */
   get hasTimestamps(): boolean {
     return this.queries !== null;
   }
 
-  /** Steps of the clock, of a round trip and of the timestamps. `clock` is the wall clock's own step in seconds. */
+  /**
+   * Steps of the clock, of a round trip and of the timestamps, in seconds; `clock` is the wall clock's own. That of the
+   * timestamps is the smallest difference of two passes: where their tick is finer than that, it is the cost of a pass.
+   */
   async probe(): Promise<Quanta & { readonly clock: number; readonly roundTrip: number }> {
     const clock = probeClock(this.now);
     const roundTrip = await probeRoundTrip(async () => {
@@ -82,8 +85,14 @@ export class DeviceTimer {
       const encoder = this.engine.device.createCommandEncoder();
       for (let at = 0; at < PROBES; at++) this.mark(encoder, at);
       gpu = smallestStep(await this.ticks(encoder, PROBES)) * NANOSECONDS;
+      if (gpu === Infinity) {
+        // Timestamps that stand still are none: times of 0 would be shown.
+        gpu = null;
+        this.queries?.destroy();
+        this.queries = null;
+      }
     }
-    return { wall: Math.max(clock, roundTrip), gpu: gpu === Infinity ? null : gpu, clock, roundTrip };
+    return { wall: Math.max(clock, roundTrip), gpu, clock, roundTrip };
   }
 
   /** One launch of the marker; a timestamp follows when all before it is done. */

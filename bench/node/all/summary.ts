@@ -1,9 +1,9 @@
 /** README.md of a results folder: a table of measured rows, with device and date, and how each part ended. */
-import { median } from '../../../src/timing/statistics.js';
 import { adapterLine, ratesOf, timeOf } from '../../figures.js';
 import { formatRate, formatSeconds, formatShare, threeDigits } from '../../format.js';
 import type { BenchResult, Row } from '../../harness/schema.js';
 import { pairedRows } from '../../pairs.js';
+import { encodeText } from '../../table.js';
 import type { AllState } from './state.js';
 
 /** Speed of the short training. */
@@ -102,7 +102,7 @@ function stepTable(result: BenchResult, pytorch: BenchResult | null): string[] {
         row.variant.replace(`${step.preset}, `, ''),
         formatSeconds(time.median),
         String(step.dispatches),
-        formatSeconds(median(step.encodePerDispatch)),
+        encodeText(step.encodePerDispatch),
         `${(step.peakBytes / 2 ** 20).toFixed(0)} MiB`,
         ...(pytorch ? [their ? `${formatSeconds(their.median)} (${other.note || other.implementation})` : '–'] : []),
       ],
