@@ -54,7 +54,8 @@ test('rows are paired with another implementation by their work, the fastest of 
 
 test('the README names device, date, commit, losing rows and how every part ended', () => {
   const state: AllState = { format: 'zygo-bench-all', commit: 'abc', adapter: 'x', parts: { verify: { status: 'done', seconds: 3, date: '2026-01-01T00:00:00.000Z', note: 'all | well' } } };
-  const measured = result([row('kernel', { time: 4e-3 })]);
+  const step = { row: 'step', preset: 'tiny', batch: 8, imageSize: 64, regions: 12, parameters: 1000, dispatches: 10, commands: 11, peakBytes: 3 * 2 ** 20, lowerBoundBytes: 2 ** 21, encodePerDispatch: [2e-6], breakdown: null };
+  const measured = result([row('kernel', { time: 4e-3 }), row('step', { section: 'training', time: 1 })], { training: [step] });
   const text = summaryText({
     state,
     titles: new Map([['verify', 'kernels'], ['train', 'a training']]),
@@ -69,8 +70,10 @@ test('the README names device, date, commit, losing rows and how every part ende
   assert.match(text, /2\.00 ms \(0\.500x\)/, 'a row that PyTorch wins is shown');
   assert.match(text, /\| verify \| kernels \| done \| 3 s \| all \/ well \|/);
   assert.match(text, /\| train \| a training \| not run yet \|/);
+  assert.match(text, /\| kernel \[4, 4\], forward \| rules \| 4\.00 ms \(1\.00 %, 15\) \| 1e-6 \|/, 'with interquartile range, samples and error');
+  assert.match(text, /\| 1\.00 s \(1\.00 %, 15\) \| 1e-6 \| 10 \| 2\.00 µs \| 3 MiB \| 2 MiB \|/, 'peak memory stands beside its lower bound');
   assert.match(text, /2\.50 steps\/s/);
-  assert.match(text, /## In Chrome\n\nChrome 1, on .*\| 8\.00 ms \| 4\.00 ms \(0\.500x\) \|/s);
+  assert.match(text, /## In Chrome\n\nChrome 1, on .*\| 8\.00 ms \(1\.00 %, 15\) \| 1e-6 \| 4\.00 ms \(0\.500x\) \|/s);
 });
 
 /** What a part of a run on some device would do. */

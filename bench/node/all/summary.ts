@@ -3,7 +3,7 @@ import { adapterLine, ratesOf, timeOf } from '../../figures.js';
 import { formatRate, formatSeconds, formatShare, threeDigits } from '../../format.js';
 import type { BenchResult, Row } from '../../harness/schema.js';
 import { pairedRows } from '../../pairs.js';
-import { encodeText } from '../../table.js';
+import { encodeText, errorText } from '../../table.js';
 import type { AllState } from './state.js';
 
 /** Speed of the short training. */
@@ -54,27 +54,37 @@ function products(rows: readonly Row[]): Row[] {
   return [...ladders.values()];
 }
 
+/** A median with its interquartile range and the number of samples: "4.00 ms (1.2 %, 15)". */
+function timeText({ median, q1, q3, n }: NonNullable<ReturnType<typeof timeOf>>): string {
+  return `${formatSeconds(median)} (${formatShare((q3 - q1) / median)}, ${n})`;
+}
+
+/** The head above such cells. */
+const TIME_HEAD = 'Time (IQR, n)';
+
 function kernelTable(result: BenchResult, pytorch: BenchResult | null): string[] {
   const timed = result.rows.filter((row) => timeOf(row) && row.implementation === 'zygo');
   const rows = [...products(timed), ...largest(timed.filter(({ section, variant }) => section === 'kernels' && !variant.endsWith('tuned')))];
   if (rows.length === 0) return [];
   const others = new Map((pytorch ? pairedRows(result, pytorch) : []).map(({ own, other }) => [`${own.op} ${own.shape} ${own.pass}`, other]));
-  const cells = rows.map((row) => {
-    const time = timeOf(row)?.median ?? 0;
+  const cells = rows.flatMap((row) => {
+    const time = timeOf(row);
+    if (!time) return [];
     const { flopsPerSecond, ofFma, bytesPerSecond, ofCopy } = ratesOf(row, result.peaks);
     const other = others.get(`${row.op} ${row.shape} ${row.pass}`);
     const theirs = other ? (timeOf(other)?.median ?? 0) : null;
-    return [
+    return [[
       `${row.op} ${row.shape}, ${row.pass}`,
       row.variant,
-      formatSeconds(time),
+      timeText(time),
+      errorText(row),
       flopsPerSecond === null ? '–' : `${formatRate(flopsPerSecond, 'FLOP/s')}${ofFma === null ? '' : ` (${formatShare(ofFma)})`}`,
       bytesPerSecond === null ? '–' : `${formatRate(bytesPerSecond, 'B/s')}${ofCopy === null ? '' : ` (${formatShare(ofCopy)})`}`,
-      ...(pytorch ? [theirs === null ? '–' : `${formatSeconds(theirs)} (${threeDigits(theirs / time)}x)`] : []),
-    ];
+      ...(pytorch ? [theirs === null ? '–' : `${formatSeconds(theirs)} (${threeDigits(theirs / time.median)}x)`] : []),
+    ]];
   });
-  const head = ['Kernel', 'Variant', 'Time', 'Arithmetic (of the multiply-add peak)', 'Memory (of the copy peak)', ...(pytorch ? ['PyTorch eager (its time over ours)'] : [])];
-  return ['', '## Kernels', '', 'Matrix products by size, then of every kernel the row with most work.', '', ...table(head, cells)];
+  const head = ['Kernel', 'Variant', TIME_HEAD, 'Error', 'Arithmetic (of the multiply-add peak)', 'Memory (of the copy peak)', ...(pytorch ? ['PyTorch eager (its time over ours)'] : [])];
+  return ['', '## Kernels', '', 'Matrix products by size, then of every kernel the row with most work. Errors are the largest, relative to the largest magnitude of the output.', '', ...table(head, cells)];
 }
 
 function ratioTable(result: BenchResult): string[] {
@@ -88,6 +98,8 @@ function ratioTable(result: BenchResult): string[] {
   return cells.length === 0 ? [] : ['', '## Ratios of times', '', 'Sampled in turns; 95 % intervals. Above 1 the second of the two is faster.', '', ...table(['In', 'What', 'Ratio'], cells)];
 }
 
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+
 function stepTable(result: BenchResult, pytorch: BenchResult | null): string[] {
   const theirs = new Map((pytorch?.rows ?? []).filter(({ op }) => op === 'training step').map((row) => [row.model, row]));
   const cells = result.training.flatMap((step) => {
@@ -100,15 +112,17 @@ function stepTable(result: BenchResult, pytorch: BenchResult | null): string[] {
       [
         `${step.preset}, ${step.batch} faces of ${step.imageSize} x ${step.imageSize}`,
         row.variant.replace(`${step.preset}, `, ''),
-        formatSeconds(time.median),
+        timeText(time),
+        errorText(row),
         String(step.dispatches),
         encodeText(step.encodePerDispatch),
-        `${(step.peakBytes / 2 ** 20).toFixed(0)} MiB`,
+        mebibytes(step.peakBytes),
+        mebibytes(step.lowerBoundBytes),
         ...(pytorch ? [their ? `${formatSeconds(their.median)} (${other.note || other.implementation})` : '–'] : []),
       ],
     ];
   });
-  const head = ['Step', 'Choices', 'Time', 'Dispatches', 'CPU to encode one', 'Peak memory', ...(pytorch ? ['PyTorch eager'] : [])];
+  const head = ['Step', 'Choices', TIME_HEAD, 'Error', 'Dispatches', 'CPU to encode one', 'Peak memory', 'Its lower bound', ...(pytorch ? ['PyTorch eager'] : [])];
   return cells.length === 0 ? [] : ['', '## Training steps', '', ...table(head, cells)];
 }
 
@@ -116,15 +130,15 @@ function stepTable(result: BenchResult, pytorch: BenchResult | null): string[] {
 function chromeTable(chrome: BenchResult, result: BenchResult | null): string[] {
   const inNode = new Map((result?.rows ?? []).map((row) => [row.id, row]));
   const cells = chrome.rows.flatMap((row) => {
-    const time = timeOf(row)?.median;
-    if (time === undefined) return [];
+    const time = timeOf(row);
+    if (!time) return [];
     const other = inNode.get(row.id);
     const before = other && timeOf(other)?.median;
-    return [[`${row.op} ${row.shape}, ${row.pass}`, row.implementation === 'zygo' ? row.variant : row.implementation, formatSeconds(time), before === undefined ? '–' : `${formatSeconds(before)} (${threeDigits(before / time)}x)`]];
+    return [[`${row.op} ${row.shape}, ${row.pass}`, row.implementation === 'zygo' ? row.variant : row.implementation, timeText(time), errorText(row), before === undefined ? '–' : `${formatSeconds(before)} (${threeDigits(before / time.median)}x)`]];
   });
   if (cells.length === 0) return [];
   const where = `${chrome.environment.runtime}, on ${adapterLine(chrome)}; not sampled in turns with Node.`;
-  return ['', '## In Chrome', '', where, '', ...table(['Kernel', 'Variant or library', 'Time', 'In Node (its time over the one in Chrome)'], cells)];
+  return ['', '## In Chrome', '', where, '', ...table(['Kernel', 'Variant or library', TIME_HEAD, 'Error', 'In Node (its time over the one in Chrome)'], cells)];
 }
 
 /** The whole file. */
