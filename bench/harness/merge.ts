@@ -3,9 +3,21 @@ import { InputError } from '../../src/engine/errors.js';
 import { fitsOf, NOT_MEASURED } from './result.js';
 import type { BenchResult, Row } from './schema.js';
 
-/** What must be equal for two results to be one. */
-function sameDevice({ environment: { adapter, commit, flags, runtime, system } }: BenchResult): string {
-  return JSON.stringify([adapter, commit, flags, runtime, system]);
+type Environment = BenchResult['environment'];
+
+/** What must be equal for two results to be one, in words. */
+const SAME: readonly (readonly [what: string, of: (environment: Environment) => string])[] = [
+  ['adapter', ({ adapter }) => Object.values(adapter).join(' ').trim()],
+  ['commit', ({ commit }) => commit ?? 'not known'],
+  ['list of flags', ({ flags }) => flags.join(' ') || 'none'],
+  ['runtime', ({ runtime }) => runtime],
+  ['system', ({ system }) => system],
+];
+
+/** Why results of two environments cannot be put together, in words; null when they can. */
+export function differenceOf(earlier: Environment, later: Environment): string | null {
+  const differing = SAME.flatMap(([what, of]) => (of(earlier) === of(later) ? [] : [`the ${what} was ${of(earlier)} and is ${of(later)}`]));
+  return differing.length === 0 ? null : differing.join('; ');
 }
 
 /** Groups of rows that a result holds, and training figures with them. */
@@ -17,12 +29,11 @@ export function measuredGroups({ rows }: BenchResult): string[] {
  * The rows of both: of a group that both measured, the later ones. Peaks are the higher ones, timers and the canary's
  * band the later ones.
  * @param suite name of the whole
- * @throws {InputError} when adapter, commit or flags differ
+ * @throws {InputError} when adapter, commit, flags, runtime or system differ
  */
 export function mergeResults(earlier: BenchResult, later: BenchResult, suite = later.suite): BenchResult {
-  if (sameDevice(earlier) !== sameDevice(later)) {
-    throw new InputError('The two results are of different adapters, commits or flags: expected results of one device to be put together.');
-  }
+  const difference = differenceOf(earlier.environment, later.environment);
+  if (difference !== null) throw new InputError(`Two results cannot be put together, ${difference}: expected results of one device.`);
   const again = new Set(measuredGroups(later));
   const rows = [...earlier.rows.filter(({ group }) => !again.has(group)), ...later.rows];
   const ids = new Set(later.training.map(({ row }) => row));

@@ -140,7 +140,8 @@ async function peersOf(place: RunPlace, { suite, peers: names }: RunRequest, tel
 }
 
 /**
- * Runs a suite. Everything that it finds is told on the way: ResultCollector makes the result of it.
+ * Runs a suite. Everything that it finds is told on the way: ResultCollector makes the result of it. What `tell` throws
+ * ends the run.
  * @param signal ends the run after the group that it is at
  * @throws {InputError} when the filter leaves nothing
  * @throws {DeviceError} when no device can be opened any more
@@ -166,24 +167,23 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
     planOf(request, opened.engine, peaks.fma?.value ?? UNKNOWN_PEAK, peers, tell).filter(({ name }) => !earlier.has(name));
   const groups = plan();
   let current = groups;
-  tell({
-    kind: 'begin',
-    head: {
-      suite: request.suite,
-      filter: request.filter,
-      tuned: stored?.origin ?? null,
-      environment,
-      timer: { clock: probed.clock, roundTrip: probed.roundTrip, wallQuantum: probed.wall, gpuQuantum: probed.gpu, quantaPerSample: QUANTA_PER_SAMPLE },
-      rules: { ...measure.rule, runLimit: measure.runLimit },
-      peaks,
-      canary: { ...band, calibration },
-    },
-    groups: groups.map(({ name }) => name),
-  });
-
   const pace: Pace = new Map();
   let compiled = new WeakSet<object>();
   try {
+    tell({
+      kind: 'begin',
+      head: {
+        suite: request.suite,
+        filter: request.filter,
+        tuned: stored?.origin ?? null,
+        environment,
+        timer: { clock: probed.clock, roundTrip: probed.roundTrip, wallQuantum: probed.wall, gpuQuantum: probed.gpu, quantaPerSample: QUANTA_PER_SAMPLE },
+        rules: { ...measure.rule, runLimit: measure.runLimit },
+        peaks,
+        canary: { ...band, calibration },
+      },
+      groups: groups.map(({ name }) => name),
+    });
     for (const [at, { name }] of groups.entries()) {
       if (signal?.aborted) return;
       try {

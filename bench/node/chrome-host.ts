@@ -56,7 +56,13 @@ async function carryOut(browser: Browser, page: Page, order: Order, hear: (repor
     const take = (report: Report): void => {
       if (report.kind === 'done') resolve();
       else if (report.kind === 'unsupported' || report.kind === 'failed') reject(errorOf(report));
-      else hear(report);
+      else {
+        try {
+          hear(report);
+        } catch (error) {
+          reject(error);
+        }
+      }
     };
     page
       .exposeFunction('zygoReport' satisfies keyof BenchPage, (text: string) => take(JSON.parse(text) as Report))

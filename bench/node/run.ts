@@ -6,8 +6,8 @@ import { CommandFailure, EXIT, sentence } from '../../src/cli/failure.js';
 import { Interrupt } from '../../src/cli/interrupt.js';
 import { expectWritableFile, writeReport } from '../../src/cli/report-file.js';
 import type { RunRequest } from '../harness/options.js';
-import { measuredGroups, mergeResults } from '../harness/merge.js';
-import { ResultCollector } from '../harness/result.js';
+import { differenceOf, measuredGroups, mergeResults } from '../harness/merge.js';
+import { ResultCollector, type RunHead } from '../harness/result.js';
 import { parseResult, type BenchResult } from '../harness/schema.js';
 import { renderBenchReport } from '../report/page.js';
 import type { PeerName } from '../peers/names.js';
@@ -49,7 +49,7 @@ async function openHost({ chrome, chromeSwitch, adapter, withoutRobustness, subg
 
 /**
  * What `--continue` goes on from: the result in the file of `--json`, or null when there is none yet.
- * @throws {InputError} when the file holds no result, or one of another suite or filter
+ * @throws {InputError} when the file cannot be read, holds no result, or one of another suite or filter
  */
 async function earlierResult(options: BenchCommandOptions): Promise<BenchResult | null> {
   const { continue: wanted, json, suite, filter = null } = options;
@@ -57,12 +57,25 @@ async function earlierResult(options: BenchCommandOptions): Promise<BenchResult 
   if (json === undefined) throw new InputError('--continue goes on with what the file of --json holds: expected --json beside it.');
   const text = await readFile(json, 'utf8').then(
     (read): string | null => read,
-    () => null,
+    (cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ENOENT') return null;
+      throw new InputError(`--continue cannot read ${json} (${cause.code}): expected a file that can be read, or none.`, { cause });
+    },
   );
   if (text === null) return null;
   const earlier = parseResult(text, json);
   if (earlier.suite === suite && earlier.filter === filter) return earlier;
   throw new InputError(`${json} holds the suite ${earlier.suite}${earlier.filter === null ? '' : ` with the filter "${earlier.filter}"`}: expected the same suite and filter to go on with.`);
+}
+
+/**
+ * Checks before anything of the suite is measured that it can be put together with the earlier result.
+ * @throws {InputError} when adapter, commit, flags, runtime or system differ
+ */
+function expectToGoOn(earlier: BenchResult, { environment }: RunHead, { json }: BenchCommandOptions): void {
+  const difference = differenceOf(earlier.environment, environment);
+  if (difference === null) return;
+  throw new InputError(`--continue cannot go on with ${json}, ${difference}: expected the same device, software and flags, or another file in --json.`);
 }
 
 async function writeFiles(result: BenchResult, { json, report }: BenchCommandOptions): Promise<void> {
@@ -102,8 +115,13 @@ function kept({ progress }: ResultCollector, { json, report }: BenchCommandOptio
   return `${progress.done} of ${progress.of} groups were measured${files ? `, and are in ${files}` : ''}.`;
 }
 
-/** Runs the suite to its end, to Ctrl-C or to a failure; prints and writes what was measured in each case. */
-async function measure(host: BenchHost, request: RunRequest, options: BenchCommandOptions, earlier: BenchResult | null, interrupt: Interrupt): Promise<void> {
+/**
+ * Runs the suite to its end, to Ctrl-C or to a failure; prints and writes what was measured in each case.
+ * @param earlier what the run goes on from; null when it begins anew
+ * @throws {InputError} before anything of the suite is measured, when `earlier` is of another device, commit or flags
+ * @throws {CommandFailure} when a kernel was wrong, or the run ended early
+ */
+export async function measure(host: BenchHost, request: RunRequest, options: BenchCommandOptions, earlier: BenchResult | null, interrupt: Interrupt): Promise<void> {
   const collector = new ResultCollector();
   const terminal = new Terminal(print, say);
   const keep = keeper(options, collector, earlier);
@@ -113,6 +131,7 @@ async function measure(host: BenchHost, request: RunRequest, options: BenchComma
     await host.run(
       request,
       (event) => {
+        if (event.kind === 'begin' && earlier) expectToGoOn(earlier, event.head, options);
         collector.add(event);
         terminal.hear(event);
         if (event.kind === 'group') keep();
