@@ -13,16 +13,17 @@ function inputsOf({ batch, height, width, channels, regions }: PoolingCase): { s
   ];
 }
 
-const CASES: Record<string, PoolingCase> = {
+const CASES: Record<string, PoolingCase & { epsilon?: number }> = {
   'the model’s size': { batch: 3, height: 8, width: 8, channels: 64, regions: 12 },
   'a map that is not square': { batch: 2, height: 5, width: 9, channels: 40, regions: 3 },
   'few channels': { batch: 2, height: 7, width: 7, channels: 3, regions: 5 },
   'one region': { batch: 1, height: 6, width: 4, channels: 33, regions: 1 },
   'one position': { batch: 4, height: 1, width: 1, channels: 5, regions: 2 },
   'many positions': { batch: 1, height: 14, width: 14, channels: 24, regions: 9 },
+  'more regions than a tile holds, sums on both sides of epsilon': { batch: 2, height: 4, width: 6, channels: 12, regions: 17, epsilon: 6 },
 };
 
-/** The same engine, taken for one on a GPU (or not), so that both forward kernels are tested on any machine. */
+/** The same engine, taken for one on a GPU (or not), so that the kernels for both are tested on any machine. */
 function pretend(engine: Engine, software: boolean): Engine {
   return Object.create(engine, { info: { value: { ...engine.info, software } } }) as Engine;
 }
@@ -38,8 +39,8 @@ for (const [name, options] of Object.entries(CASES)) {
           engine,
           name: `${name} (kernel for ${software ? 'software' : 'GPUs'})`,
           inputs: name === 'one position' ? inputs.slice(0, 1) : inputs,
-          forward: ([x, masks]) => regionPool(pretend(engine, software), x, masks ?? engine.tensor(inputs[1].data, inputs[1].shape)).pooled,
-          reference: ([x, masks]) => regionPoolReference(options, x, masks ?? Float64Array.from(inputs[1].data)),
+          forward: ([x, masks]) => regionPool(pretend(engine, software), x, masks ?? engine.tensor(inputs[1].data, inputs[1].shape), options.epsilon).pooled,
+          reference: ([x, masks]) => regionPoolReference(options, x, masks ?? Float64Array.from(inputs[1].data), options.epsilon),
         });
       }
     }));

@@ -104,6 +104,7 @@ test('every family has problems that ask for what their key says, in variants th
       'attention-backward': ['b1 h8 w8 c8 a2 s4'],
       'region-pool': ['b2 h4 w4 c8 r3'],
       'region-pool-backward': ['b2 h4 w4 c8 r3'],
+      'region-pool-maps': ['b2 h4 w4 c8 r3'],
       'sinkhorn-tiles': ['b2 n5 m6'],
       sinkhorn: ['b2 n5 m5 t4 gradient', 'b2 n4 m6 t3'],
       'relation-marginals': ['b2 r5 c8'],

@@ -53,4 +53,6 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   'region-pool': { base: 'shared', variants: { shared: [], direct: [], quad: ['subgroups'] } },
   /** The gradient of the features. */
   'region-pool-backward': { base: 'direct', variants: { direct: [], quad: ['subgroups'] } },
+  /** The gradient of the maps: x read for every four regions, or once with all regions in registers of eight lanes or of a quad. */
+  'region-pool-maps': { base: 'direct', variants: { direct: [], lanes: [], quad: ['subgroups'] } },
 };

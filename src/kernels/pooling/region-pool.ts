@@ -1,5 +1,6 @@
 import { formatShape, gridFor, ShapeError, type Engine, type Tensor } from '../../engine/index.js';
 import { problemKey } from '../problem-key.js';
+import { mapsGradient } from './maps-gradient.js';
 
 /** Channels of one workgroup of pooling/region_pool. */
 const CHANNELS = 32;
@@ -15,8 +16,9 @@ const MOST_FOURS = 3;
 /** Workgroups per dimension that every device allows: images are the third one. */
 const MAX_IMAGES = 65535;
 
+/** What {@link regionPool} gives, in f32; one row per region of each image. */
 export interface RegionPool {
-  /** [B, R, C] */
+  /** [B, R, C]: each region's mean feature, weighted by its map. */
   readonly pooled: Tensor;
   /** [B, R]: sum of each map; 0 marks a region that is not there. Not differentiable. */
   readonly mass: Tensor;
@@ -94,14 +96,7 @@ export function regionPool(engine: Engine, x: Tensor, masks: Tensor, epsilon = 1
       }
     }
     if (context.needs(1)) {
-      engine.dispatch({
-        shader: 'pooling/region_pool_masks_backward',
-        tensors: { x, y: pooled, dy, mass, dm: context.target(1) },
-        params: { ...params, images: batch },
-        workgroups: gridFor(batch * fours * Math.ceil(positions / 4)),
-        flops,
-        bytes: 4 * (x.size + masks.size + 2 * dy.size),
-      });
+      mapsGradient(engine, { x, y: pooled, dy, mass, dm: context.target(1), epsilon, tiles, fours: FOURS, problem });
     }
   });
   return { pooled, mass };

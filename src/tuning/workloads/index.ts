@@ -40,6 +40,7 @@ const WORKLOADS: Readonly<Record<string, MakeWorkload>> = {
   items: launchesWorkload,
   'region-pool': (engine, { problem }) => regionPoolWorkload(engine, problem, 'forward'),
   'region-pool-backward': (engine, { problem }) => regionPoolWorkload(engine, problem, 'backward'),
+  'region-pool-maps': (engine, { problem }) => regionPoolWorkload(engine, problem, 'maps'),
   'sinkhorn-tiles': (engine, { problem }) => sinkhornWorkload(engine, problem, true),
   sinkhorn: (engine, { problem }) => sinkhornWorkload(engine, problem, false),
   'relation-marginals': (engine, { problem }) => relationMarginalsWorkload(engine, problem),

@@ -72,15 +72,15 @@ export function softmaxWorkload(engine: Engine, problem: string): Workload {
   return backwardWorkload(engine, [x], forward, signedInput(engine, shape));
 }
 
-/** Family 'region-pool', or 'region-pool-backward': the gradient of the features; that of the maps has no variants. */
-export function regionPoolWorkload(engine: Engine, problem: string, pass: 'forward' | 'backward'): Workload {
+/** Families 'region-pool', 'region-pool-backward' (the gradient of the features) and 'region-pool-maps' (that of the maps). */
+export function regionPoolWorkload(engine: Engine, problem: string, pass: 'forward' | 'backward' | 'maps'): Workload {
   const key = readProblemKey(problem);
   const [b, h, w, c, r] = ['b', 'h', 'w', 'c', 'r'].map((name) => key.size(name));
   const x = signedInput(engine, [b, h, w, c]);
   const masks = positiveInput(engine, [b, r, h, w]);
   const forward = () => regionPool(engine, x, masks).pooled;
   if (pass === 'forward') return plainWorkload(engine, () => [engine.noGrad(forward)]);
-  return backwardWorkload(engine, [x], forward, signedInput(engine, [b, r, c]));
+  return backwardWorkload(engine, [pass === 'maps' ? masks : x], forward, signedInput(engine, [b, r, c]));
 }
 
 /** Family 'relation-marginals'. */
