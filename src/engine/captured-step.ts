@@ -15,6 +15,12 @@ import type { Storage } from './tensor.js';
 
 const UNIFORM_ALIGNMENT = 256;
 
+/**
+ * A traced computation, ready to be replayed; made by `Engine.capture`. `prepare` compiles and allocates, `run` replays, as
+ * often as wanted, and `destroy` gives the memory back. A replay reads and writes the tensors from outside where they are,
+ * and overwrites the outputs of the replay before.
+ * @typeParam Outputs what the traced function returned: tensors, alone or in arrays and plain objects
+ */
 export class CapturedStep<Outputs> {
   readonly commands: readonly Command[];
   readonly plan: MemoryPlan;

@@ -32,11 +32,13 @@ export interface DispatchCommand {
   readonly uniform: ArrayBuffer | null;
 }
 
+/** Fills a tensor with zero bytes. */
 export interface ClearCommand {
   readonly kind: 'clear';
   readonly tensor: Tensor;
 }
 
+/** Copies all bytes of `source` to `destination`: of one size and dtype, in different storages. */
 export interface CopyCommand {
   readonly kind: 'copy';
   readonly source: Tensor;

@@ -22,6 +22,14 @@ import { formatShape, sizeOf, Tensor } from './tensor.js';
 import { Tape, type Backward } from './tape.js';
 import { VariantChoices, type EngineObserver, type TunedLookup } from './variants.js';
 
+/**
+ * One WebGPU device with everything that runs on it: its memory, compiled kernels, tape, captured steps and choices of kernel
+ * variants. Work is queued in the order of the calls and never waited for, except by `read` and `finish`.
+ *
+ * Tensors belong to the innermost `scope` and end with it; those made outside of any last as long as the engine. Errors that
+ * the device finds later come as {@link DeviceError} from the next `read`, `finish` or `checkDevice`; calls that do not fit a
+ * kernel or each other are refused at once with {@link KernelError} or {@link ShapeError}.
+ */
 export class Engine {
   private readonly pool: BufferPool;
   private readonly programs: ProgramCache;

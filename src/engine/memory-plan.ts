@@ -5,7 +5,9 @@
  */
 import { STORAGE_ALIGNMENT } from './tensor.js';
 
+/** A storage that needs a place: its size, and from which command of the step to which it is in use, both included. */
 export interface Lifetime {
+  /** Size as asked for; the plan rounds it up to a multiple of 256. */
   readonly byteLength: number;
   /** Index of the first and of the last command that touches the storage. */
   readonly first: number;
@@ -14,6 +16,7 @@ export interface Lifetime {
   readonly apart?: ReadonlySet<number>;
 }
 
+/** Where every storage of a captured step lies; made by {@link planMemory}. All sizes are in bytes. */
 export interface MemoryPlan {
   /** Size in bytes of each slot, a multiple of 256. */
   readonly slots: readonly number[];

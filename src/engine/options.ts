@@ -13,9 +13,13 @@ export interface TapeKernels {
   accumulate(engine: Engine, destination: Tensor, source: Tensor): void;
 }
 
+/** What `Engine.create` takes; src/kernels/open-engine.ts fills in this library's shaders and kernels. */
 export interface EngineOptions {
+  /** Where the device comes from; an adapter gives one device. */
   readonly adapter: GPUAdapter;
+  /** WGSL of every shader that may be launched, by name. */
   readonly shaderSources: ShaderSources;
+  /** How gradients that meet at a tensor are added. */
   readonly tapeKernels: TapeKernels;
   /** Asks for Dawn's experimental subgroup matrices, where the adapter offers them. */
   readonly subgroupMatrix?: boolean;

@@ -60,6 +60,7 @@ class Waiting<W extends Work> {
   }
 }
 
+/** All work of one captured step that waits, by kind. Pieces of a kind run in the order in which they came. */
 export class PostponedWork {
   private readonly waiting = new Map<unknown, { concerns(work: Work): boolean; run(): void }>();
 

@@ -8,6 +8,10 @@ import { formatShape, type Tensor } from './tensor.js';
 /** Gives the WGSL source of a shader by its name, for example "matmul/matmul_tiled". */
 export type ShaderSources = Readonly<Record<string, string>>;
 
+/**
+ * A kernel specialised by its constants: its source, what the source declares, its layout and, once compiled, its pipeline.
+ * It checks calls against the declarations, so that what does not fit is refused in words before the device sees it.
+ */
 export class Program {
   readonly source: string;
   readonly reflection: Reflection;

@@ -3,28 +3,38 @@ import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import type { DType } from './dtype.js';
 import { KernelError } from './errors.js';
 
+/** A storage buffer that a kernel declares, `@group(0) @binding(n) var<storage, ...> name: array<...>`. */
 export interface StorageBinding {
   readonly name: string;
   readonly binding: number;
+  /** Declared `read_write`. */
   readonly writable: boolean;
+  /** What its tensor must hold: the element type, or that of its vectors' components. */
   readonly dtype: DType;
 }
 
+/** A number of a kernel's parameter block: a scalar member of its `struct Params`. */
 export interface UniformMember {
   readonly name: string;
+  /** Bytes from the start of the block. */
   readonly offset: number;
   readonly type: DType;
 }
 
+/** A kernel's parameter block, its one `var<uniform>`. */
 export interface UniformBinding {
   readonly binding: number;
+  /** Size of the block as the device lays it out. */
   readonly byteLength: number;
   readonly members: readonly UniformMember[];
 }
 
+/** What a kernel's WGSL declares; see {@link reflect}. */
 export interface Reflection {
   readonly storages: readonly StorageBinding[];
+  /** Null for a kernel without parameters. */
   readonly uniform: UniformBinding | null;
+  /** Invocations of a workgroup along x, y and z. */
   readonly workgroupSize: readonly [number, number, number];
 }
 

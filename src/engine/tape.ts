@@ -25,6 +25,11 @@ export interface BackwardContext {
   set(inputIndex: number, gradient: Tensor): void;
 }
 
+/**
+ * An op's backward function: launches what turns dL/d outputs into dL/d inputs, for the inputs that the context says are
+ * needed. It runs at most once, after those of all ops that used the outputs (an op whose outputs no gradient reached is
+ * left out), and must not change the gradients it is given: they may be shared with other tensors.
+ */
 export type Backward = (context: BackwardContext) => void;
 
 interface Operation {
@@ -51,6 +56,11 @@ export interface TapeActions {
   accumulate(destination: Tensor, source: Tensor): void;
 }
 
+/**
+ * The operations of one computation in the order in which they ran, for one backward pass; see `Engine.withTape`.
+ * An operation is kept when a gradient can flow into one of its inputs: parameters, tensors asked for by `watch`, and what
+ * was computed from either.
+ */
 export class Tape {
   private readonly nodes: (Operation | Segment)[] = [];
 

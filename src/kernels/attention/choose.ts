@@ -6,6 +6,7 @@ import type { WindowGeometry } from './geometry.js';
 /** 'shared' in window_attention.wgsl, the others in window_attention_<kind>.wgsl; the backward pass likewise. */
 export type AttentionKind = 'shared' | 'rows' | 'direct' | 'quad';
 
+/** The attention kernel, or that of its gradients: each has its own variants, families 'attention-forward' and 'attention-backward'. */
 export type AttentionPass = 'forward' | 'backward';
 
 /** Bytes of workgroup memory that WebGPU guarantees. */

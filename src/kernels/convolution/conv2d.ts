@@ -4,10 +4,11 @@ import { linear } from '../matmul/index.js';
 import { padColumns } from './resize-columns.js';
 import { outputLength, unfold } from './unfold.js';
 
+/** How {@link conv2d} steps over an image, what follows the sum and in which precision it is taken. */
 export interface ConvolutionOptions {
-  /** 1 by default. */
+  /** Pixels from one window to the next, along both sides: a whole number of at least 1, 1 by default. */
   readonly stride?: number;
-  /** Zeros on every side; 0 by default. */
+  /** Pixels of zeros on every side; 0 by default. */
   readonly padding?: number;
   /** 'none' by default; 'gelu' is the exact GELU. */
   readonly activation?: 'none' | 'gelu';

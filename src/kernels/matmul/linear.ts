@@ -5,6 +5,7 @@ import type { HalfMatmulVariant } from './choose-f16.js';
 import type { MatmulVariant } from './choose.js';
 import { launchProduct, sameDtype } from './launch.js';
 
+/** What {@link linear} does besides x Wᵀ + bias, and in which dtype it stores the result. */
 export interface LinearOptions {
   /** 'none' by default; 'gelu' is the exact GELU, x Φ(x). */
   readonly activation?: 'none' | 'gelu';

@@ -4,6 +4,7 @@ import type { HalfMatmulVariant } from './choose-f16.js';
 import type { MatmulVariant } from './choose.js';
 import { launchProduct, sameDtype, type Product } from './launch.js';
 
+/** How the operands of {@link matmul} are stored, and in which dtype it stores the result. */
 export interface MatmulOptions {
   /** a is stored [..., K, M] instead of [..., M, K]. */
   readonly transposeA?: boolean;

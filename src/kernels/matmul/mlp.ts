@@ -11,6 +11,7 @@ export interface Layer {
   readonly bias: Tensor;
 }
 
+/** What {@link mlp} adds to its result, and in which dtype it stores it. */
 export interface MlpOptions {
   /** Added last; has the result's shape and dtype. */
   readonly residual?: Tensor;

@@ -39,9 +39,11 @@ export function affineTargets(engine: Engine, context: BackwardContext, weight: 
   };
 }
 
+/** What {@link layerNorm} adds to the variance, and in which dtype it stores the result. */
 export interface LayerNormOptions {
-  /** 1e-5 by default. */
+  /** Added to the variance, in its units; 1e-5 by default. */
   readonly epsilon?: number;
+  /** dtype of the result, f32 by default; f16 for the products that follow. */
   readonly output?: 'f32' | 'f16';
 }
 
@@ -51,7 +53,6 @@ export interface LayerNormOptions {
  * @param x [..., C]
  * @param weight [C]
  * @param bias [C]
- * @param output dtype of the result, f32 by default; f16 for the products that follow
  * @returns the shape of x
  * @throws {ShapeError} when weight or bias is not [C]
  */

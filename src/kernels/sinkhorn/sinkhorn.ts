@@ -6,10 +6,11 @@ import { differentiateInThreads, MAX_THREAD_SIZE, solveInThreads } from './threa
 import { differentiateInTiles, solveInTiles } from './tiled.js';
 import { differentiateInWorkgroups, MAX_WORKGROUP_SIZE, solveInWorkgroups } from './workgroup.js';
 
+/** What {@link sinkhorn} gives for each of its B problems. Only the plan is differentiable. */
 export interface SinkhornResult {
-  /** [B, n, m] */
+  /** [B, n, m], f32: the mass that goes from each row to each column. */
   readonly plan: Tensor;
-  /** [B]: L1 error of the row marginals (of the optimality of the rows, when they are relaxed). */
+  /** [B], f32: L1 error of the row marginals, in units of mass (of the optimality of the rows, when they are relaxed). */
   readonly residual: Tensor;
   /** [B], u32: iterations done. */
   readonly iterationsUsed: Tensor;
@@ -22,8 +23,9 @@ const GPU_BLOCKS = 2;
 
 /**
  * Problems of up to 16 rows and columns fit the registers of a thread (on a GPU up to 12: with 16 the matrix alone would
- * take all registers that a thread has), larger ones those of a grid of lanes; both save two launches per iteration.
- * Beyond that, what fits a workgroup iterates in the log domain, until a problem is large enough to be spread over the device.
+ * take all registers that a thread has), those of more than 16 the registers of a grid of lanes; both save two launches per
+ * iteration. What is left and fits a workgroup iterates there in the log domain on a GPU: sizes of 13 to 16, which no grid
+ * takes, and those between the largest grid and 128. All larger ones are spread over the device.
  */
 function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): Variant {
   const size = Math.max(n, m);
@@ -60,8 +62,9 @@ function solve(engine: Engine, problem: TransportProblem): { solution: Transport
  * Entropic optimal transport for a batch of problems, rows first, and its exact gradient by walking the iterations
  * backwards; differentiable in cost, a and b. Problems iterate in scalings of a matrix of exponentials taken once: all
  * iterations in one launch, by default a problem to a thread up to 16 rows and columns (on a GPU up to 12) and to a grid of
- * lanes up to about 160 (on a GPU 80), and two launches per iteration beyond. Problems whose scalings leave the range of f32
- * are solved in the log domain, in the same launches or by a second one; see docs/sinkhorn.md.
+ * lanes up to about 160 (on a GPU 80), and two launches per iteration beyond. On a GPU, problems of 13 to 16 and of 81 to 128
+ * rows or columns have a workgroup each, still in one launch, which iterates in the log domain. Scalings that leave the range
+ * of f32 are replaced by the log domain, in the same launches or by a second one; see docs/sinkhorn.md.
  *
  * P = argmin ⟨P, C⟩ + ε KL(P ‖ Π) with row sums a and column sums b (Cuturi 2013, arXiv 1306.0895), or with both
  * relaxed (Chizat et al. 2018, arXiv 1607.05816). A mass of 0 (or less) and a prior of 0 give plan entries of 0 and
