@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { Engine, TunedLookup } from '../src/engine/index.js';
 import { resumedOptions } from '../src/cli/train/resume.js';
 import type { TrainOptions } from '../src/cli/train/settings.js';
-import { useChoices } from '../src/cli/tune/stored.js';
+import { unmeasuredLine, useChoices } from '../src/cli/tune/stored.js';
 import { summaryLine, tableLines } from '../src/cli/tune/table.js';
 import { writeFaceFolder } from '../src/platform/node/image-files.js';
 import type { TuningRecord } from '../src/tuning/index.js';
@@ -18,13 +18,14 @@ test('problems are measured, printed and stored; a run uses them, keeps them, an
     // The commands are processes of their own and inherit it; the machine's own winners stay out of this.
     process.env.ZYGO_CACHE = join(cwd, 'cache');
     try {
-      const { code, stdout, stderr } = await zygo(['tune', '--preset', 'tiny', '--batch', '4', '--filter', 'relation-marginals', '--json', 'tune.json'], { cwd });
+      const { code, stdout, stderr } = await zygo(['tune', '--preset', 'tiny', '--batch', '4', '--precision', 'mixed', '--filter', 'relation-marginals|matmul-f16 m4 n12 ', '--json', 'tune.json'], { cwd });
       assert.equal(code, 0, stderr);
       assert.match(stdout, /^family +problem +candidate +median +middle half +samples +verdict$/m);
       assert.match(stdout, /^relation-marginals +b8 r12 c64 +(serial|workgroup) +[\d.]+ (µs|ms|s) .* \d+/m);
-      assert.match(stdout, /1 problem: 1 measured now, 0 known; the rule was beaten in [01]\..* Stored in .*\.json\.$/m);
+      assert.match(stdout, /^matmul-f16 +m4 n12 k1152 b1 tB bias half +tile /m);
+      assert.match(stdout, /2 problems: 2 measured now, 0 known; the rule was beaten in [012]\..* Stored in .*\.json\.$/m);
       const report = JSON.parse(await readFile(join(cwd, 'tune.json'), 'utf8')) as { records: TuningRecord[]; environment: { zygo: string } };
-      const [record] = report.records;
+      const [product, record] = report.records;
       assert.deepEqual(record.candidates.map(({ variant }) => variant).sort(), ['serial', 'workgroup']);
       assert.ok(record.candidates.every(({ nanoseconds, n }) => nanoseconds !== null && nanoseconds > 0 && n > 0));
 
@@ -32,15 +33,15 @@ test('problems are measured, printed and stored; a run uses them, keeps them, an
       const small = ['--preset', 'tiny', '--image-size', '32', '--batch', '4', '--loss-weights', 'region=0,contrast=0,relation=0', '--no-global-only', '--no-supervised'];
       const run = await zygo(['train', '--data', 'faces', '--out', 'run', '--steps', '1', ...small], { cwd });
       assert.equal(run.code, 0, run.stderr);
-      assert.match(run.stdout, /^1 kernel choice tuned for this adapter on \d{4}-\d\d-\d\d\.$/m);
+      assert.match(run.stdout, /^2 kernel choices tuned for this adapter on \d{4}-\d\d-\d\d\.$/m);
       const config = async () => (JSON.parse(await readFile(join(cwd, 'run', 'config.json'), 'utf8')) as { tuned: unknown }).tuned;
-      const inForce = { date: record.date, variants: { 'relation-marginals': { 'b8 r12 c64': record.winner } } };
+      const inForce = { date: record.date, variants: { 'matmul-f16': { [product.problem]: product.winner }, 'relation-marginals': { 'b8 r12 c64': record.winner } } };
       assert.deepEqual(await config(), inForce);
 
       await rm(join(cwd, 'cache', 'tuning'), { recursive: true });
       const resumed = await zygo(['train', '--resume', join('run', 'checkpoint.safetensors'), '--steps', '2'], { cwd });
       assert.equal(resumed.code, 0, resumed.stderr);
-      assert.match(resumed.stdout, /^1 kernel choice of the earlier run, tuned on \d{4}-\d\d-\d\d\.$/m);
+      assert.match(resumed.stdout, /^2 kernel choices of the earlier run, tuned on \d{4}-\d\d-\d\d\.$/m);
       assert.deepEqual(await config(), inForce);
       assert.deepEqual((await everythingIn(join(cwd, 'cache'))).filter((name) => name.startsWith('tuning')), [], 'training measures nothing');
     } finally {
@@ -66,6 +67,12 @@ test('--no-tuned leaves everything to the rules, and so does going on with a run
   const { engine, used } = engineThatListens();
   await useChoices(engine, { wanted: true, earlier, say: () => {} });
   assert.equal(used[0]?.('matmul', 'm1'), 'tile');
+});
+
+test('a mixed run is told when nothing that it multiplies was measured', () => {
+  const choices = (family: string) => ({ date: '2026-01-02T03:04:05.000Z', variants: { [family]: { m1: 'tile' } } });
+  assert.match(unmeasuredLine(choices('matmul'), 'mixed') ?? '', /^None of them is of products of f16: zygo tune --precision mixed measures those\.$/);
+  assert.deepEqual([unmeasuredLine(choices('matmul'), 'f32'), unmeasuredLine(choices('matmul-f16'), 'mixed')], [null, null]);
 });
 
 test('config.json says which choices to go on with; one from before there were any means the rules', () =>

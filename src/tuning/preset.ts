@@ -5,6 +5,7 @@ import { feasibleGroupSize } from '../model/batch-order.js';
 import { uploadDataset } from '../model/device-dataset.js';
 import { globalOnlyObjective } from '../model/experiment.js';
 import { captureFeatures, FEATURE_BATCH } from '../model/features.js';
+import type { Precision } from '../model/precision.js';
 import type { Preset } from '../model/presets.js';
 import { SslModel } from '../model/ssl-model.js';
 import { trainSupervised } from '../model/supervised.js';
@@ -29,12 +30,13 @@ function blankFaces(count: number, { faceSize, regions }: Preset): FaceDataset {
  * Captures what a run of a preset does, for `traceProblems` or `tuneStep`: the self-supervised step, that of the
  * global-only baseline, the extraction of features, and the supervised step.
  * @param batch faces per step
+ * @param precision of the steps; features are extracted in f32 in each
  */
-export async function capturePresetSteps(engine: Engine, preset: Preset, batch: number): Promise<void> {
+export async function capturePresetSteps(engine: Engine, preset: Preset, batch: number, precision: Precision = 'f32'): Promise<void> {
   const faces = blankFaces(Math.max(batch, preset.groupSize), preset);
   const groupSize = feasibleGroupSize(faces.identities, batch, preset.groupSize);
   const data = uploadDataset(engine, faces, preset.regions);
-  const model = new SslModel(engine, preset, 1);
+  const model = new SslModel(engine, preset, 1, precision);
   const inputs: StepInputs = {
     indices: engine.zeros([batch], 'u32'),
     key: engine.zeros([2], 'u32'),
@@ -46,5 +48,5 @@ export async function capturePresetSteps(engine: Engine, preset: Preset, batch: 
   }
   captureFeatures(engine, preset, model.online, data, engine.zeros([FEATURE_BATCH], 'u32')).destroy();
   // No step is run: the supervised step is captured, and given back at once.
-  await trainSupervised(engine, { preset, data: faces, batch, steps: 0, seed: 1 });
+  await trainSupervised(engine, { preset, data: faces, batch, steps: 0, seed: 1, precision });
 }

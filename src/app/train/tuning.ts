@@ -8,7 +8,7 @@ import type { TrainSettings } from './settings.js';
 
 const store = new IndexedDbTuningStore();
 
-/** The page has no version of its own: every record carries the hash of the kernels that it is about. */
+/** The page has no version of its own, and says what it is in its place: every record carries the hash of the kernels that it is about. */
 function environmentOf(engine: Engine): TuningEnvironment {
   return tuningEnvironment(engine, { runtime: navigator.userAgent, zygo: 'Train page' });
 }
@@ -37,21 +37,21 @@ export async function clearStored(engine: Engine): Promise<void> {
 }
 
 /**
- * Measures the choices of the settings' preset and batch that are not stored yet, and stores them; also when it is
+ * Measures the choices of the settings' preset, batch and precision that are not stored yet, and stores them; also when it is
  * stopped on its way.
  * @param open a new engine on the adapter
  * @param signal stops after the problem that is being measured
  */
 export async function tune(
   open: () => Promise<Engine>,
-  { preset, batch }: Pick<TrainSettings, 'preset' | 'batch'>,
+  { preset, batch, precision }: Pick<TrainSettings, 'preset' | 'batch' | 'precision'>,
   onProgress: (done: number, total: number) => void,
   signal: AbortSignal,
 ): Promise<TuningSummary | null> {
   let first: Engine | null = await open();
   const environment = environmentOf(first);
   const known = await storedRecords(first);
-  const { records } = await tuneStep((engine) => capturePresetSteps(engine, presetNamed(preset), batch), {
+  const { records } = await tuneStep((engine) => capturePresetSteps(engine, presetNamed(preset), batch, precision), {
     open: async () => {
       const engine = first ?? (await open());
       first = null;

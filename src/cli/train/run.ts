@@ -76,7 +76,7 @@ class TrainingRun {
       if (this.snapshot) expectArchitecture(this.snapshot, this.options.resume as string, settings.preset, actionUnits);
       this.introduce(data);
       engine = await openDevice(settings.adapter, (line) => progress.say(line), this.options.subgroupMatrix);
-      this.choices = await useChoices(engine, { wanted: this.options.tuned !== false, earlier: this.earlierChoices, say: (line) => progress.say(line) });
+      this.choices = await useChoices(engine, { wanted: this.options.tuned !== false, earlier: this.earlierChoices, say: (line) => progress.say(line), precision: settings.precision });
       if (source.kind === 'synthetic') {
         data = await syntheticData(engine, source.statistics, settings, progress, () => this.interrupt.check(() => 'Stopped before training; nothing was written.'));
       }

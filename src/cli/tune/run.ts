@@ -20,7 +20,7 @@ import { environmentHere, storedRecords } from './stored.js';
 import { summaryLine, tableLines } from './table.js';
 
 /** Options of `zygo tune`, as read. */
-export interface TuneCommandOptions extends Pick<TrainOptions, 'preset' | 'batch' | 'statistics' | 'subgroupMatrix' | 'adapter' | 'verbose'> {
+export interface TuneCommandOptions extends Pick<TrainOptions, 'preset' | 'batch' | 'precision' | 'statistics' | 'subgroupMatrix' | 'adapter' | 'verbose'> {
   readonly filter?: string;
   readonly json?: string;
   readonly retune: boolean;
@@ -53,14 +53,14 @@ export async function runTune(options: TuneCommandOptions): Promise<void> {
   const progress = new Progress(process.stderr);
   const say = (line: string): void => progress.say(line);
   const interrupt = new Interrupt(() => say('Stopping after this problem (Ctrl-C again to end at once) ...'), () => progress.end());
-  const held = (traced: TracedProblem): boolean => filter === undefined || recordKey(traced).includes(filter);
+  const held = (traced: TracedProblem): boolean => filter === undefined || filter.split('|').some((part) => recordKey(traced).includes(part));
   try {
     const first = await openDevice(adapter, say, subgroupMatrix);
     let unused: Engine | null = first;
     const environment = environmentHere(first);
     const stored = await storedRecords(first, say);
     let problems = 0;
-    const { records, measured, failed } = await tuneStep((engine) => capturePresetSteps(engine, preset, options.batch ?? preset.full.batch), {
+    const { records, measured, failed } = await tuneStep((engine) => capturePresetSteps(engine, preset, options.batch ?? preset.full.batch, options.precision), {
       open: async () => {
         const engine = unused ?? (await openDevice(adapter, () => {}, subgroupMatrix));
         unused = null;
@@ -79,7 +79,7 @@ export async function runTune(options: TuneCommandOptions): Promise<void> {
     });
     progress.end();
     if (problems === 0 && !interrupt.signal.aborted) {
-      throw new InputError(`--filter "${filter ?? ''}" leaves no problem of the preset ${preset.name}: expected a part of a family or of its sizes, such as matmul.`);
+      throw new InputError(`--filter "${filter ?? ''}" leaves no problem of the preset ${preset.name}: expected a part of a family or of its sizes, such as matmul, or several with | between them.`);
     }
     const set: TuningSet = { format: 1, environment, records: mergedRecords(stored, records) };
     const place = measured > 0 ? `Stored in ${await saved(set)}.` : 'Nothing new to store.';
