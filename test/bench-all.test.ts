@@ -1,16 +1,20 @@
 /** Results in pieces: put together, trimmed, told in a README, and kept beside PyTorch's. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { mergeResults, trimmed } from '../bench/harness/merge.js';
 import { parseResult, type BenchResult } from '../bench/harness/schema.js';
 import { runChild } from '../bench/node/all/child.js';
+import { rawFile } from '../bench/node/all/parts.js';
+import { combined, dropRaw } from '../bench/node/all/raw.js';
 import { folderName } from '../bench/node/all/run.js';
 import { partsOf, type PartCommand, type PartContext } from '../bench/node/all/parts.js';
 import { readState, writeState, type AllState } from '../bench/node/all/state.js';
 import { summaryText } from '../bench/node/all/summary.js';
+import { dropTrainings, speedOf } from '../bench/node/all/training-speed.js';
 import { pairedRows } from '../bench/pairs.js';
 import { renderBenchReport } from '../bench/report/page.js';
 import { InputError } from '../src/engine/errors.js';
@@ -99,6 +103,48 @@ test('a state is gone on with for the same commit and adapter only', async () =>
     assert.deepEqual(await readState(folder, 'abc', 'x'), { state: done, stale: false });
     assert.deepEqual((await readState(folder, 'def', 'x')).state.parts, {});
     assert.equal((await readState(folder, 'abc', 'y')).stale, true);
+    await writeFile(join(folder, 'state.json'), '{"format":');
+    assert.deepEqual(await readState(folder, 'abc', 'x'), { state, stale: false }, 'what cannot be read takes no results with it');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('raw results that cannot be gone on with are taken away and told; the others stay', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'zygo-all-'));
+  const told: string[] = [];
+  const say = (line: string): void => void told.push(line);
+  try {
+    const own = result([row('a')]);
+    const at = (commit: string | null): string => JSON.stringify({ ...own, environment: { ...own.environment, commit } });
+    await writeFile(rawFile(folder, 'steps'), at('abc'));
+    await writeFile(rawFile(folder, 'peers'), at('abc').slice(0, 100));
+    await writeFile(rawFile(folder, 'kernels'), at('def'));
+    assert.deepEqual((await combined(folder, ['peers', 'steps', 'kernels'], say))?.rows.map(({ id }) => id), ['a']);
+    assert.match(told.join('\n'), /^.*peers\.json is no JSON.*\nkernels is left out: .*the commit was abc and is def/);
+    const gone = await dropRaw(folder, 'abc', false, say);
+    assert.ok(gone.includes('peers') && gone.includes('kernels') && !gone.includes('steps'));
+    assert.deepEqual(await readdir(folder), ['steps.json']);
+    await dropRaw(folder, 'abc', true, say);
+    assert.deepEqual(await readdir(folder), []);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('the speed of a training is that of its steps, without the first two and whatever one of them took', () => {
+  const speed = speedOf([10, 14, 14.5, 15, 25, 25.5].map((elapsedSeconds) => ({ elapsedSeconds })), 32);
+  assert.deepEqual(speed, { stepsPerSecond: 2, steps: 4, batch: 32 });
+  assert.equal(speedOf([{ elapsedSeconds: 10 }, { elapsedSeconds: 11 }], 32), null);
+});
+
+test('what trainings of another commit left is taken away', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'zygo-all-'));
+  try {
+    await mkdir(join(folder, 'train-1', 'inside'), { recursive: true });
+    await writeFile(join(folder, 'train.log'), '');
+    await dropTrainings(folder);
+    assert.deepEqual(await readdir(folder), ['train.log']);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -113,6 +159,76 @@ test('a part that outlasts its time is asked to end, and what it said last is ke
     const failed = await runChild(join(folder, 'nothing'), [], join(folder, 'log'), 5, new AbortController().signal);
     assert.equal(failed.code, null);
     assert.match(failed.lastLine, /ENOENT/);
+    const unlogged = await runChild(process.execPath, ['-e', "console.log('done')"], join(folder, 'nowhere', 'log'), 30, new AbortController().signal);
+    assert.deepEqual([unlogged.code, unlogged.lastLine], [0, 'done'], 'a log that cannot be written ends nothing');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+/** A process that nobody can ask to end, with one of its own; their numbers are its first line. */
+const STUBBORN = `const { spawn } = require('node:child_process');
+for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => {});
+const own = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+// Windows has no process groups: there the process alone is killed.
+console.log(...(process.platform === 'win32' ? [process.pid] : [process.pid, own.pid]));
+setInterval(() => {}, 1000);`;
+
+/** Waits until none of the processes is there any more. */
+async function expectGone(pids: readonly number[]): Promise<void> {
+  const alive = (pid: number): boolean => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  for (let tries = 0; pids.some(alive) && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+  const left = pids.filter(alive);
+  for (const pid of left) process.kill(pid, 'SIGKILL');
+  assert.deepEqual(left, []);
+}
+
+test('a part that does not end when it is asked is killed with what it has started', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'zygo-all-'));
+  try {
+    const log = join(folder, 'log');
+    const interrupt = new AbortController();
+    const ending = runChild(process.execPath, ['-e', STUBBORN], log, 60, interrupt.signal, 0.2);
+    while (!(await readFile(log, 'utf8').catch(() => '')).includes('\n')) await new Promise((resolve) => setTimeout(resolve, 20));
+    interrupt.abort();
+    const end = await ending;
+    assert.deepEqual([end.code, end.stopped], [null, true]);
+    await expectGone(end.lastLine.split(' ').map(Number));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('a part is killed with what it has started when bench all ends at once', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'zygo-all-'));
+  try {
+    const script = `import { existsSync, readFileSync } from 'node:fs';
+import { runChild } from ${JSON.stringify(new URL('../bench/node/all/child.js', import.meta.url))};
+const log = ${JSON.stringify(join(folder, 'log'))};
+void runChild(process.execPath, ['-e', ${JSON.stringify(STUBBORN)}], log, 60, new AbortController().signal);
+setInterval(() => existsSync(log) && readFileSync(log, 'utf8').includes('\\n') && process.exit(130), 20);`;
+    const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    assert.equal(status, 130);
+    const pids = stdout.trim().split(' ').map(Number);
+    assert.ok(pids.every((pid) => pid > 0), stdout);
+    await expectGone(pids);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('after Ctrl-C no part is begun', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'zygo-all-'));
+  try {
+    const end = await runChild(process.execPath, ['-e', STUBBORN], join(folder, 'log'), 2, AbortSignal.abort(), 0.2);
+    assert.deepEqual([end.code, end.stopped, end.seconds], [null, true, 0]);
+    assert.deepEqual(await readdir(folder), []);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,10 +1,10 @@
 /** What `npm run bench` does, on the command line's side. */
-import { renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../../src/engine/index.js';
 import { CommandFailure, EXIT, sentence } from '../../src/cli/failure.js';
 import { Interrupt } from '../../src/cli/interrupt.js';
 import { expectWritableFile, writeReport } from '../../src/cli/report-file.js';
+import { writeWholeSync } from '../../src/platform/node/whole-file.js';
 import type { RunRequest } from '../harness/options.js';
 import { differenceOf, measuredGroups, mergeResults } from '../harness/merge.js';
 import { ResultCollector, type RunHead } from '../harness/result.js';
@@ -99,9 +99,7 @@ function keeper({ json }: BenchCommandOptions, collector: ResultCollector, earli
     const own = collector.result((now - start) / 1000, 'the run was killed');
     if (!own) return;
     try {
-      const beside = `${json}.part`;
-      writeFileSync(beside, `${JSON.stringify(earlier ? mergeResults(earlier, own) : own)}\n`);
-      renameSync(beside, json);
+      writeWholeSync(json, `${JSON.stringify(earlier ? mergeResults(earlier, own) : own)}\n`);
     } catch {
       // As the comment above says.
     }

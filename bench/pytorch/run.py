@@ -8,6 +8,7 @@ rows have the same op, shape and pass. Plain PyTorch from 1.13 on; TF32 is switc
 import argparse
 import datetime
 import json
+import os
 import platform
 import signal
 import subprocess
@@ -222,6 +223,14 @@ def measure_rows(rows, presets, implementation, device, options, done, skipped):
             torch.cuda.empty_cache()
 
 
+def write_whole(file, text):
+    """A process that is killed on its way leaves the old file."""
+    partial = f"{file}.{os.getpid()}.partial"
+    with open(partial, "w", encoding="utf-8") as opened:
+        opened.write(text)
+    os.replace(partial, file)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--rows", action="append", required=True, help="result file of npm run bench; may be repeated")
@@ -276,8 +285,7 @@ def main():
         "skipped": skipped,
         "seconds": time.perf_counter() - start,
     }
-    with open(options.json, "w", encoding="utf-8") as opened:
-        json.dump(result, opened)
+    write_whole(options.json, json.dumps(result))
     wrong = sum(row["status"] == "wrong" for row in done)
     print(f"{len(done)} rows on {result['environment']['adapter']['description']}, {wrong} wrong, {len(skipped)} without a counterpart; {result['seconds']:.0f} s")
     sys.exit(130 if interrupted else 1 if wrong else 0)

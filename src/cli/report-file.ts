@@ -1,7 +1,8 @@
 /** The file of a command's --json option: checked before the work, written after it. */
-import { stat, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { InputError } from '../engine/errors.js';
+import { writeWhole } from '../platform/node/whole-file.js';
 import { CommandFailure, EXIT } from './failure.js';
 import { expectWritable, reasonOf } from './folders.js';
 
@@ -17,10 +18,13 @@ export async function expectWritableFile(file: string): Promise<void> {
   await expectWritable(folder, dirname(file));
 }
 
-/** @throws {CommandFailure} when the report cannot be written after all */
+/**
+ * Writes a report whole: a process that is killed on its way leaves the old one.
+ * @throws {CommandFailure} when the report cannot be written after all
+ */
 export async function writeReport(file: string, text: string): Promise<void> {
   try {
-    await writeFile(file, text);
+    await writeWhole(file, text);
   } catch (error) {
     throw new CommandFailure(EXIT.failed, `The report ${file} cannot be written (${reasonOf(error)}).`, { cause: error });
   }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { PRESETS } from '../../../src/model/presets.js';
 import { reasonOf } from '../../../src/cli/folders.js';
 import { findChrome } from '../../../src/platform/node/chrome.js';
+import { TRAINING_PREFIX } from './training-speed.js';
 
 /** dist/, and the folder of the repository above it. */
 const DIST = fileURLToPath(new URL('../../../', import.meta.url));
@@ -145,7 +146,7 @@ export function partsOf({ software, work, adapter, torch, tuned, matrices }: Par
       title: `a short training of tiny: ${steps} steps`,
       share: 0.1,
       command: () =>
-        zygo('train', '--preset', 'tiny', '--budget', 'demo', '--steps', String(steps), '--faces', String(faces), '--no-global-only', '--no-supervised', '--out', join(work, `train-${Date.now()}`)),
+        zygo('train', '--preset', 'tiny', '--budget', 'demo', '--steps', String(steps), '--faces', String(faces), '--no-global-only', '--no-supervised', '--out', join(work, `${TRAINING_PREFIX}${Date.now()}`)),
     },
     { name: 'pytorch-kernels', title: 'PyTorch eager: all other kernels', share: 0.1, command: () => pytorch('pytorch-kernels', ['kernels']) },
   ];

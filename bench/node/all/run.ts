@@ -1,5 +1,5 @@
 /** `bench all`: everything there is to measure on a device, one part after the other, gone on with where it stopped. */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { openDevice } from '../../../src/cli/device.js';
 import { CommandFailure, EXIT } from '../../../src/cli/failure.js';
@@ -7,16 +7,15 @@ import { reasonOf } from '../../../src/cli/folders.js';
 import { Interrupt } from '../../../src/cli/interrupt.js';
 import { environmentHere, storedRecords } from '../../../src/cli/tune/stored.js';
 import { gitCommit } from '../../../src/cli/version.js';
-import { PRESETS } from '../../../src/model/presets.js';
-import { parseMetrics } from '../../../src/report/summary-schema.js';
-import { median } from '../../../src/timing/statistics.js';
-import { mergeResults, trimmed } from '../../harness/merge.js';
-import { parseResult, type BenchResult } from '../../harness/schema.js';
+import { writeWhole } from '../../../src/platform/node/whole-file.js';
+import { trimmed } from '../../harness/merge.js';
 import { renderBenchReport } from '../../report/page.js';
 import { runChild } from './child.js';
-import { CHROME_PARTS, MATRIX_PARTS, MEASURED_PARTS, partsOf, PYTORCH_PARTS, RAW_PARTS, rawFile, type Part } from './parts.js';
+import { CHROME_PARTS, MATRIX_PARTS, MEASURED_PARTS, partsOf, PYTORCH_PARTS, type Part } from './parts.js';
+import { combined, dropRaw } from './raw.js';
 import { readState, writeState, type AllState, type Outcome } from './state.js';
-import { summaryText, type TrainingSpeed } from './summary.js';
+import { summaryText } from './summary.js';
+import { dropTrainings, trainingSpeed } from './training-speed.js';
 
 export interface AllOptions {
   /** Null: bench/results/ and a name made from the adapter's. */
@@ -35,46 +34,16 @@ export function folderName(adapter: string): string {
   return adapter.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 60) || 'unnamed-adapter';
 }
 
-async function load(file: string): Promise<BenchResult | null> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  return text === '' ? null : parseResult(text, file);
-}
-
-/** What parts measured, as one result; null when none did. */
-async function combined(work: string, parts: readonly string[]): Promise<BenchResult | null> {
-  let whole: BenchResult | null = null;
-  for (const part of parts) {
-    const next = await load(rawFile(work, part));
-    if (next) whole = whole ? mergeResults(whole, next, 'all') : next;
-  }
-  return whole;
-}
-
-/** Steps that a training needs to come to its speed: pipelines are compiled in the first. */
-const FIRST_STEPS = 2;
-
-/** Speed of the last short training; null when there is none. */
-async function trainingSpeed(work: string): Promise<TrainingSpeed | null> {
-  const folders = (await readdir(work).catch(() => [])).filter((name) => name.startsWith('train-')).sort();
-  const last = folders.at(-1);
-  if (last === undefined) return null;
-  const file = join(work, last, 'metrics.jsonl');
-  const records = parseMetrics(await readFile(file, 'utf8').catch(() => ''), file).slice(FIRST_STEPS);
-  if (records.length === 0) return null;
-  const { batch } = PRESETS.tiny.demo;
-  return { stepsPerSecond: median(records.map(({ samplesPerSecond }) => samplesPerSecond / batch)), steps: records.length, batch };
-}
-
 /** Writes the files that are kept. */
 async function writeResults(out: string, work: string, state: AllState, parts: readonly Part[]): Promise<void> {
   await writeState(out, state);
-  const result = await combined(work, MEASURED_PARTS);
-  const pytorch = await combined(work, PYTORCH_PARTS);
-  const chrome = await combined(work, CHROME_PARTS);
-  const matrices = await combined(work, MATRIX_PARTS);
+  const result = await combined(work, MEASURED_PARTS, say);
+  const pytorch = await combined(work, PYTORCH_PARTS, say);
+  const chrome = await combined(work, CHROME_PARTS, say);
+  const matrices = await combined(work, MATRIX_PARTS, say);
   const files: [string, string][] = [];
   const keep = async (name: string, what: string, text: string): Promise<void> => {
-    await writeFile(join(out, name), text);
+    await writeWhole(join(out, name), text);
     files.push([name, what]);
   };
   if (result) {
@@ -92,7 +61,7 @@ async function writeResults(out: string, work: string, state: AllState, parts: r
   }
   files.push(['state.json', 'which parts are done']);
   const titles = new Map(parts.map(({ name, title }) => [name, title]));
-  await writeFile(join(out, 'README.md'), summaryText({ state, titles, result, pytorch, chrome, speed: await trainingSpeed(work), files }));
+  await writeWhole(join(out, 'README.md'), summaryText({ state, titles, result, pytorch, chrome, speed: await trainingSpeed(work), files }));
 }
 
 /** Runs one part, or says why not. */
@@ -127,7 +96,8 @@ export async function runAll({ out, minutes, fresh, torch, adapter }: AllOptions
   const { state: before, stale } = await readState(folder, gitCommit(), name);
   if (stale) say('What is in the folder is of another commit or adapter: everything is measured again.');
   const state: AllState = fresh ? { ...before, parts: {} } : before;
-  if (fresh || stale) for (const part of RAW_PARTS) await rm(rawFile(work, part), { force: true });
+  for (const part of await dropRaw(work, state.commit, fresh || stale, say)) delete state.parts[part];
+  if (!state.parts.train) await dropTrainings(work);
   const tuned = async (): Promise<boolean> => (await storedRecords(engine, () => {})).length > 0;
   const matrices = async (): Promise<boolean> => {
     const again = await openDevice(adapter, () => {}, true);

@@ -1,7 +1,8 @@
 /** What `bench all` has done so far: one small file beside the results, so that a run can be gone on with. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeWhole } from '../../../src/platform/node/whole-file.js';
 
 const outcomeSchema = z.object({
   /** done; failed: it ended with an error; unfinished: time ran out, the next run goes on; skipped: it cannot run here. */
@@ -29,20 +30,23 @@ export type AllState = z.infer<typeof stateSchema>;
 
 const FILE = 'state.json';
 
-/** The state in a folder; a new one where there is none, or where it is of another commit or adapter. */
+/**
+ * The state in a folder; a new one where there is none that can be read, or where it is of another commit or adapter.
+ * `stale` is true in the last case only: what cannot be read says nothing about the results beside it.
+ */
 export async function readState(folder: string, commit: string | null, adapter: string): Promise<{ readonly state: AllState; readonly stale: boolean }> {
   const fresh: AllState = { format: 'zygo-bench-all', commit, adapter, parts: {} };
   const text = await readFile(join(folder, FILE), 'utf8').catch(() => '');
-  if (text === '') return { state: fresh, stale: false };
+  let state: AllState;
   try {
-    const state = stateSchema.parse(JSON.parse(text));
-    return state.commit === commit && state.adapter === adapter ? { state, stale: false } : { state: fresh, stale: true };
+    state = stateSchema.parse(JSON.parse(text));
   } catch {
-    return { state: fresh, stale: true };
+    return { state: fresh, stale: false };
   }
+  return state.commit === commit && state.adapter === adapter ? { state, stale: false } : { state: fresh, stale: true };
 }
 
 /** Writes it for the next run. */
 export async function writeState(folder: string, state: AllState): Promise<void> {
-  await writeFile(join(folder, FILE), `${JSON.stringify(state, null, 1)}\n`);
+  await writeWhole(join(folder, FILE), `${JSON.stringify(state, null, 1)}\n`);
 }

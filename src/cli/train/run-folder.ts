@@ -1,6 +1,7 @@
 /** The run folder: files appear whole (by rename) or grow line by line; nothing is made before training begins. */
-import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { writeWhole } from '../../platform/node/whole-file.js';
 import { parseMetrics } from '../../report/summary-schema.js';
 import type { MetricsRecord } from '../../report/types.js';
 import { CommandFailure, EXIT } from '../failure.js';
@@ -17,14 +18,11 @@ export function defaultRunFolder(preset: string, seed: number, now = new Date())
   return join('runs', `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}-${preset}-s${seed}`);
 }
 
-/** Writes a file by way of a name of its own, so that a reader never sees half of it. */
-async function writeWhole(file: string, content: string | Uint8Array): Promise<void> {
-  const partial = join(dirname(file), `.${basename(file)}.${process.pid}.partial`);
+/** @throws {CommandFailure} when the file cannot be written */
+async function write(file: string, content: string | Uint8Array): Promise<void> {
   try {
-    await writeFile(partial, content);
-    await rename(partial, file);
+    await writeWhole(file, content);
   } catch (cause) {
-    await rm(partial, { force: true });
     throw new CommandFailure(EXIT.failed, `${file} cannot be written (${reasonOf(cause)}): expected room on the disk and the right to write.`, { cause });
   }
 }
@@ -81,8 +79,8 @@ export class RunFolder {
   async start(config: object): Promise<void> {
     await mkdir(resolve(this.path), { recursive: true });
     this.started = true;
-    await writeWhole(this.file(CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
-    await writeWhole(this.file(METRICS_FILE), this.metrics.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    await write(this.file(CONFIG_FILE), `${JSON.stringify(config, null, 2)}\n`);
+    await write(this.file(METRICS_FILE), this.metrics.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
 
   async addMetrics(record: MetricsRecord): Promise<void> {
@@ -93,13 +91,13 @@ export class RunFolder {
   }
 
   async writeCheckpoint(bytes: Uint8Array): Promise<void> {
-    await writeWhole(this.file(CHECKPOINT_FILE), bytes);
+    await write(this.file(CHECKPOINT_FILE), bytes);
     this.checkpoint = this.file(CHECKPOINT_FILE);
   }
 
   /** Writes summary.json or report.html. @returns its path */
   async write(name: 'summary.json' | 'report.html', text: string): Promise<string> {
-    await writeWhole(this.file(name), text);
+    await write(this.file(name), text);
     return this.file(name);
   }
 

@@ -1,9 +1,10 @@
 /** Tuning records in files of Zygo's cache folder, one per environment. */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTuningSet, type TuningEnvironment, type TuningSet } from '../../tuning/record.js';
 import { environmentName, type LoadedTuning, type TuningStore } from '../../tuning/store.js';
 import { cacheFolder } from './cache-folder.js';
+import { writeWhole } from './whole-file.js';
 
 export class FileTuningStore implements TuningStore {
   /** @param folder made when something is saved */
@@ -32,18 +33,11 @@ export class FileTuningStore implements TuningStore {
     }
   }
 
-  /** The file appears whole, by rename: whoever reads meanwhile sees the old one. */
+  /** The file appears whole: whoever reads meanwhile sees the old one. */
   async save(set: TuningSet): Promise<string> {
     const file = await this.fileOf(set.environment);
-    const partial = `${file}.${process.pid}.partial`;
     await mkdir(this.folder, { recursive: true });
-    try {
-      await writeFile(partial, `${JSON.stringify(set, null, 1)}\n`);
-      await rename(partial, file);
-    } catch (error) {
-      await rm(partial, { force: true });
-      throw error;
-    }
+    await writeWhole(file, `${JSON.stringify(set, null, 1)}\n`);
     return file;
   }
 }
