@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KernelError, type CapturedStep, type Engine, type Tensor } from '../src/engine/index.js';
+import { windowAttention } from '../src/kernels/attention/index.js';
 import { add } from '../src/kernels/elementwise/index.js';
 import { linear } from '../src/kernels/matmul/index.js';
 import { layerNorm } from '../src/kernels/normalization/index.js';
@@ -49,6 +50,31 @@ for (const uses of [1, 2]) {
       step.destroy();
     }));
 }
+
+test('two sums over results of one kernel can wait and be joined', () =>
+  withEngine(async (engine) => {
+    // A map that is padded: the kernel writes shares of the table's gradient and the gradients of the padding.
+    const options = { heads: 2, windowSize: 4, shift: 1 };
+    const x = engine.tensor(randomValues(2 * 6 * 6 * 24, 1), [2, 6, 6, 24]);
+    const seed = engine.tensor(randomValues(2 * 6 * 6 * 8, 2), [2, 6, 6, 8]);
+    const values = engine.tensor(randomValues(1024, 3), [1024]);
+    const attend = (gradients: Tensor) => {
+      const [table, padQkv] = ([[0, [49, 2]], [512, [24]]] as const).map(([at, shape]) => {
+        const tensor = engine.view(values, at, shape);
+        tensor.requiresGradient = true;
+        tensor.gradient = engine.view(gradients, at, shape);
+        return tensor;
+      });
+      engine.withTape((tape) => tape.backward([[windowAttention(engine, x, table, { ...options, padQkv }), seed]]));
+    };
+    const [eager, captured] = [engine.zeros([1024]), engine.zeros([1024])];
+    attend(eager);
+    const step = await engine.capture('padded attention', () => attend(captured)).prepare();
+    step.run();
+    assert.deepEqual(await engine.read(captured), await engine.read(eager));
+    assert.equal(launches(step, 'reduction/column_sum_finish'), 0, 'both sums wait');
+    step.destroy();
+  }));
 
 test('sums that wait are there for the command that needs them', () =>
   withEngine(async (engine) => {

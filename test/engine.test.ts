@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KernelError, ShapeError } from '../src/engine/index.js';
+import { DeviceError, KernelError, ShapeError } from '../src/engine/index.js';
 import { accumulate, add } from '../src/kernels/elementwise/index.js';
 import { openTestEngine, randomValues, withOwnEngine } from './helpers.js';
 
@@ -88,6 +88,29 @@ test('replaying a captured step creates nothing on the device', () =>
     add(engine, x, x);
     assert.ok(created.includes('createBindGroup'), 'the watch must see what eager execution creates');
     step.destroy();
+  }));
+
+test('a step that cannot be allocated leaves nothing behind', () =>
+  withOwnEngine(async (engine) => {
+    const { device } = engine;
+    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+    const large = Math.min(maxBufferSize, maxStorageBufferBindingSize) / 4;
+    const step = engine.capture('large', () => add(engine, engine.empty([64]), engine.empty([64])));
+    const tooLarge = engine.capture('too large', () => ({ small: add(engine, engine.empty([64]), engine.empty([64])), y: engine.zeros([large + 64]) }));
+    const before = { ...engine.memory };
+    await assert.rejects(tooLarge.prepare(), (error: unknown) => error instanceof DeviceError && /too large slot/.test(error.message));
+    assert.deepEqual([engine.memory.buffers, engine.memory.bytes], [before.buffers, before.bytes]);
+    // An answer of the device that there is no memory: its invalid buffers must not be used again.
+    const popErrorScope = device.popErrorScope.bind(device);
+    Object.defineProperty(device, 'popErrorScope', { configurable: true, value: async () => (await popErrorScope()) ?? { message: 'no memory' } });
+    const created: GPUBuffer[] = [];
+    const createBuffer = device.createBuffer.bind(device);
+    Object.defineProperty(device, 'createBuffer', { configurable: true, value: (descriptor: GPUBufferDescriptor) => created[created.push(createBuffer(descriptor)) - 1] });
+    await assert.rejects(step.prepare(), (error: unknown) => error instanceof DeviceError && /more than the device has: no memory/.test(error.message));
+    assert.deepEqual([engine.memory.buffers, engine.memory.bytes], [before.buffers, before.bytes]);
+    const [refused] = created;
+    const later = engine.empty([refused.size / 4]);
+    assert.notEqual(later.storage.buffer, refused);
   }));
 
 test('a profile names every launch of the step', () =>

@@ -62,6 +62,14 @@ test('supervised losses stay near those of f32', async () => {
   mixed.forEach((loss, step) => assert.ok(Math.abs(loss - single[step]) < 0.05, `step ${step + 1}: ${loss}, f32 ${single[step]}`));
 });
 
+test('supervised training stops where even the least scale overflows', () =>
+  engine.scope(() =>
+    assert.rejects(
+      trainSupervised(engine, { preset: withScale({ least: 2 ** 40, initial: 2 ** 40, most: 2 ** 40 }), data: DATA, batch: 8, steps: 2, seed: 3, precision: 'mixed' }),
+      (error: unknown) => error instanceof DeviceError && /step 1: the loss is 0\.\d+, the norm of its gradient (Infinity|NaN)/.test(error.message),
+    ),
+  ));
+
 test('a step that overflows changes no parameter, moment, target or prior, and the next one has half the scale', () =>
   withTrainer('mixed', withScale({ initial: 2 ** 30, most: 2 ** 30 }), async (trainer) => {
     const { model } = trainer;

@@ -40,6 +40,13 @@ export class BufferPool {
     else this.free.set(buffer.size, [buffer]);
   }
 
+  /** Takes a buffer out of use for good: one that may be invalid. */
+  discard(buffer: GPUBuffer): void {
+    this.live.buffers -= 1;
+    this.live.bytes -= buffer.size;
+    buffer.destroy();
+  }
+
   /** Destroys what is pooled and not in use. */
   trim(): void {
     for (const bucket of this.free.values()) for (const buffer of bucket) buffer.destroy();

@@ -80,10 +80,12 @@ export class CapturedStep<Outputs> {
     const apart = this.lifetimesOf.map(() => new Set<number>());
     for (const command of this.commands) {
       const met = tensorsOf(command).flatMap(({ storage }) => placeOf.get(plannedStorage(storage)) ?? []);
-      for (const { storage } of writtenBy(command)) {
+      const writes = new Set(writtenBy(command).map(({ storage }) => storage));
+      for (const storage of writes) {
         const written = placeOf.get(plannedStorage(storage));
         if (written === undefined) continue;
-        if (tensorsOf(command).some((other) => other.storage !== storage && plannedStorage(other.storage) === plannedStorage(storage))) {
+        // Two parts may both be written: WebGPU refuses a buffer in two usages, not two places of it in one.
+        if (tensorsOf(command).some((other) => !writes.has(other.storage) && plannedStorage(other.storage) === plannedStorage(storage))) {
           throw new DeviceError(`Step ${this.name}: a command uses ${storage.label} beside another part of ${plannedStorage(storage).label}, and writes one of them.`);
         }
         for (const other of met) {
@@ -108,22 +110,19 @@ export class CapturedStep<Outputs> {
 
   /**
    * Compiles every pipeline (in parallel), allocates the planned memory and makes the bind groups.
-   * @throws {DeviceError} when the device cannot hold the plan; nothing stays allocated then.
+   * @throws {DeviceError} when the device cannot hold the plan. Whatever is thrown, nothing stays allocated, and the step is
+   *   destroyed.
    */
   async prepare(): Promise<this> {
     const programs = new Set(this.commands.flatMap((command) => (command.kind === 'dispatch' ? [command.program] : [])));
-    await Promise.all([...programs].map((program) => program.compile()));
-    this.device.pushErrorScope('out-of-memory');
     try {
-      for (const [index, byteLength] of this.plan.slots.entries()) {
-        this.slots.push(this.pool.take(byteLength, `${this.name} slot ${index}`));
-      }
-    } finally {
-      const error = await this.device.popErrorScope();
-      if (error) {
-        this.destroy();
-        throw new DeviceError(`Step ${this.name} needs ${formatBytes(this.plan.peakBytes)}, more than the device has: ${error.message}`);
-      }
+      await Promise.all([...programs].map((program) => program.compile()));
+      await this.allocate();
+    } catch (error) {
+      // A buffer for which there was no memory is invalid, and must not come back from the pool.
+      for (const buffer of this.slots.splice(0)) this.pool.discard(buffer);
+      this.destroy();
+      throw error;
     }
     this.lifetimesOf.forEach((storage, index) => {
       storage.buffer = this.slots[this.plan.assignment[index]];
@@ -136,6 +135,19 @@ export class CapturedStep<Outputs> {
     }
     this.makeCommandsReady();
     return this;
+  }
+
+  private async allocate(): Promise<void> {
+    this.device.pushErrorScope('out-of-memory');
+    let refused: GPUError | null = null;
+    try {
+      for (const [index, byteLength] of this.plan.slots.entries()) {
+        this.slots.push(this.pool.take(byteLength, `${this.name} slot ${index}`));
+      }
+    } finally {
+      refused = await this.device.popErrorScope();
+    }
+    if (refused) throw new DeviceError(`Step ${this.name} needs ${formatBytes(this.plan.peakBytes)}, more than the device has: ${refused.message}`);
   }
 
   private makeCommandsReady(): void {

@@ -52,7 +52,8 @@ export function positiveWeights({ labels, count, actionUnits }: FaceDataset): Fl
 /**
  * Trains from scratch with all labels and gives back the trained parameters (they belong to the caller's scope).
  * @param onStep called after every step with the 1-based step and its loss
- * @throws {DeviceError} when the loss is not finite or the device fails
+ * @throws {DeviceError} when the loss or its gradient is not finite, except in a step that mixed precision skips to lower its
+ *   scale, or the device fails
  */
 export async function trainSupervised(
   engine: Engine,
@@ -109,7 +110,7 @@ export async function trainSupervised(
         update: ([summed, losses]) => {
           const scale = gradientFactor(engine, summed, optimizer.clip, hyper, lossScale);
           adamw(engine, { params: parameters.values, gradients: summed, m: moments[0], v: moments[1], hyper, decayEnd: layout.decayEnd, scale });
-          return { loss: accumulate === 1 ? losses : scaled(engine, losses, 1 / accumulate) };
+          return { loss: accumulate === 1 ? losses : scaled(engine, losses, 1 / accumulate), scale };
         },
       },
       accumulate,
@@ -125,8 +126,12 @@ export async function trainSupervised(
         engine.write(key, Uint32Array.of(seed, done * accumulate + index));
         engine.write(targets, Uint32Array.from({ length: batch * aus }, (_, at) => faces.labels[chosen[Math.floor(at / aus)] * aus + (at % aus)]));
       });
-      const [[loss], state] = await Promise.all([engine.read(step.outputs.loss), lossScale && engine.read(lossScale.state)]);
-      if (!Number.isFinite(loss) && state?.[LOSS_SCALE_STATE.outcome] !== STEP_OUTCOME.skipped) throw new DeviceError(`Supervised training stopped at step ${done + 1}: the loss is ${loss}.`);
+      const [[loss], [, norm], state] = await Promise.all([engine.read(step.outputs.loss), engine.read(step.outputs.scale), lossScale && engine.read(lossScale.state)]);
+      const skipped = state?.[LOSS_SCALE_STATE.outcome] === STEP_OUTCOME.skipped;
+      // The update leaves everything as it is for gradients that are not finite: going on would be training in name only.
+      if (!skipped && !(Number.isFinite(loss) && Number.isFinite(norm))) {
+        throw new DeviceError(`Supervised training stopped at step ${done + 1}: the loss is ${loss}, the norm of its gradient ${norm}. Try ${lossScale ? '--precision f32, or ' : ''}a smaller learning rate.`);
+      }
       onStep(done + 1, loss);
     }
     step.destroy();
