@@ -86,9 +86,9 @@ test('long inner sums are split and give the same bits every time', () =>
   withEngine(async (engine) => {
     for (const k of [4096, 4099]) {
       const sizes = { m: 32, n: 28, k, transposeA: true };
-      const problem = { ...sizes, transposeB: false, problems: 1, rowSums: false };
+      const problem = { ...sizes, transposeB: false, problems: 1, rowSums: false, splittable: true };
       const device = matmulDevice(engine);
-      const plan = planMatmul(chooseMatmul(device, problem), matmulSplitting(engine), problem, true);
+      const plan = planMatmul(chooseMatmul(device, problem), matmulSplitting(engine), problem);
       assert.ok(plan.splits > 1 && plan.splits * plan.splitLength >= k, `${plan.splits} splits of ${plan.splitLength}`);
       const [a, b] = inputsOf(sizes).map(({ data, shape }) => engine.tensor(data, shape));
       const first = await engine.read(matmul(engine, a, b, { transposeA: true }));
@@ -257,6 +257,9 @@ test('the choice falls on variants that can run', () => {
   assert.equal(chooseMatmul(gpu, { ...even, m: 100352, n: 96 }), 'block96');
   assert.equal(chooseMatmul(gpu, { ...even, m: 100352, n: 64 }), 'block');
   assert.equal(chooseMatmul(gpu, { ...even, m: 256, n: 256 }), 'blockSmall');
+  const weightGradient = { ...even, m: 384, n: 1536, k: 100352 };
+  assert.equal(chooseMatmul(gpu, weightGradient), 'blockSmall');
+  assert.equal(chooseMatmul(gpu, { ...weightGradient, splittable: true }), 'blockWide');
   assert.equal(matmulCandidates({ ...gpu, invocations: 128 }, even).includes('block96'), false);
   // Neither operand is contiguous along k: any k will do.
   assert.equal(fitsVectors({ ...even, m: 32, k: 9, transposeA: true, transposeB: false }), true);

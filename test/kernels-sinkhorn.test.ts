@@ -64,10 +64,11 @@ const VARIANTS: readonly (readonly [string, string | null])[] = [
   ['tiled', 'wide'],
   ['tiled', 'narrow'],
   ['thread', null],
+  ['grid', null],
 ];
 
-/** Rows and columns that variant 'thread' takes. */
-const MOST_IN_THREAD = 16;
+/** The rows or columns that a variant takes. */
+const SIZES: Readonly<Record<string, readonly [least: number, most: number]>> = { thread: [1, 16], grid: [13, 160] };
 
 function force(engine: Engine, [variant, tiles]: readonly [string | null, string | null]): void {
   engine.force('sinkhorn', variant);
@@ -78,7 +79,9 @@ for (const [name, options] of Object.entries(CASES)) {
   test(`sinkhorn: ${name}`, () =>
     withEngine(async (engine) => {
       for (const variant of VARIANTS) {
-        if (variant[0] === 'thread' && Math.max(options.n, options.m) > MOST_IN_THREAD) continue;
+        const [least, most] = SIZES[String(variant[0])] ?? [1, Infinity];
+        const size = Math.max(options.n, options.m);
+        if (size < least || size > most) continue;
         force(engine, variant);
         await checkGradients({
           engine,

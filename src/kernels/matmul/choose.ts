@@ -43,6 +43,8 @@ export interface MatmulProblem {
   readonly rowSums: boolean;
   /** a and b are f16; the shaders are `matmul_f16_<variant>` then. */
   readonly half?: boolean;
+  /** The inner sum may be split: the epilogue is linear in it (no bias, activation or residual). */
+  readonly splittable?: boolean;
 }
 
 /** Into how many parts inner sums are split: parts go on until there are `workgroups`, each of `shortest` terms or more. */
@@ -172,15 +174,17 @@ const BUSY = 256;
 const READ_COST = 8;
 
 /**
- * The block tile that costs least of those that give a GPU enough workgroups, 'blockSmall' where none does: tiles that
- * reach beyond the result multiply for nothing, small ones read more memory per multiply-add.
+ * The block tile that costs least of those that give a GPU enough workgroups, with the inner sum in as many parts as it
+ * can be, 'blockSmall' where none does: tiles that reach beyond the result multiply for nothing, small ones read more
+ * memory per multiply-add.
  * Chosen by design; no GPU was at hand to measure.
  */
-export function chooseBlock(device: MatmulDevice, { m, n, problems }: MatmulProblem): BlockVariant {
+export function chooseBlock(device: MatmulDevice, { m, n, k, problems, splittable }: MatmulProblem): BlockVariant {
+  const parts = splittable ? Math.max(1, Math.floor(k / SPLITTINGS.many.shortest)) : 1;
   const costs = blockCandidates(device).map((block) => {
     const { ROWS, COLUMNS } = BLOCKS[block];
     const tiles = Math.ceil(m / ROWS) * Math.ceil(n / COLUMNS) * problems;
-    const cost = tiles < BUSY ? Infinity : tiles * ROWS * COLUMNS * (1 + READ_COST / ROWS + READ_COST / COLUMNS);
+    const cost = tiles * parts < BUSY ? Infinity : tiles * ROWS * COLUMNS * (1 + READ_COST / ROWS + READ_COST / COLUMNS);
     return { block, cost };
   });
   return costs.reduce((best, other) => (other.cost < best.cost ? other : best)).block;
@@ -214,15 +218,12 @@ function tiling(variant: MatmulVariant | HalfMatmulVariant, { n, k }: MatmulProb
   return { file: variant, rows: 32, columns, constants: flags, rowsInX: true };
 }
 
-/**
- * Geometry of one launch.
- * @param splittable false where the epilogue is not linear in the sum (bias, activation, residual)
- */
-export function planMatmul(variant: MatmulVariant | HalfMatmulVariant, splitting: MatmulSplitting, problem: MatmulProblem, splittable: boolean): MatmulPlan {
+/** Geometry of one launch. */
+export function planMatmul(variant: MatmulVariant | HalfMatmulVariant, splitting: MatmulSplitting, problem: MatmulProblem): MatmulPlan {
   const { file, rows, columns, constants, rowsInX } = tiling(variant, problem);
   const down = Math.ceil(problem.m / rows);
   const across = Math.ceil(problem.n / columns);
-  const most = splittable ? Math.max(1, Math.floor(problem.k / splitting.shortest)) : 1;
+  const most = problem.splittable ? Math.max(1, Math.floor(problem.k / splitting.shortest)) : 1;
   const parts = Math.min(most, Math.ceil(splitting.workgroups / (down * across * problem.problems)));
   const splitLength = Math.ceil(problem.k / parts / 4) * 4;
   return {

@@ -106,11 +106,11 @@ export function launchProduct(engine: Engine, product: Product): void {
   const { problems = 1, sharedA = false, sharedB = false, sumProblems = false, transposeA = false, transposeB = false } = product;
   checkDtypes(product);
   const half = a.dtype === 'f16';
-  const problem = { m, n, k, problems, transposeA, transposeB, rowSums: Boolean(rowSums), half };
   const splittable = !bias && !gelu && !residual && !geluGradient;
+  const problem = { m, n, k, problems, transposeA, transposeB, rowSums: Boolean(rowSums), half, splittable };
   const key = matmulKey(product);
   const variant = product.variant ?? chooseVariant(engine, problem, key);
-  const plan = planMatmul(variant, matmulSplitting(engine, key), problem, splittable);
+  const plan = planMatmul(variant, matmulSplitting(engine, key), problem);
   const outputs = plan.splits * problems;
   const strideY = m * n + (rowSums ? m : 0);
   const inParts = plan.splits > 1 || Boolean(rowSums) || (sumProblems && problems > 1);

@@ -20,22 +20,23 @@ type Variant = 'thread' | 'grid' | 'workgroup' | 'simd' | 'tiled';
 
 /** The GPU's largest tile: 8 x 8 entries, and twice that backward, are what its registers hold beside everything else. */
 const GPU_BLOCKS = 2;
+/** The largest problem for a thread of a GPU: with 16 rows and columns the matrix alone would take all of its registers. */
+const GPU_THREAD_SIZE = 12;
 
 /**
- * Problems of up to 16 rows and columns fit the registers of a thread (on a GPU up to 12: with 16 the matrix alone would
- * take all registers that a thread has), those of more than 16 the registers of a grid of lanes; both save two launches per
- * iteration. What is left and fits a workgroup iterates there in the log domain on a GPU: sizes of 13 to 16, which no grid
- * takes, and those between the largest grid and 128. All larger ones are spread over the device.
+ * Problems of up to 16 rows and columns fit the registers of a thread (on a GPU up to 12), larger ones those of a grid of
+ * lanes; both save two launches per iteration. What is left and fits a workgroup iterates there in the log domain on a GPU:
+ * sizes between the largest grid and 128. All larger ones are spread over the device.
  */
 function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): Variant {
   const size = Math.max(n, m);
   const { software } = engine.info;
   if (size > MAX_WORKGROUP_SIZE) return engine.choose('sinkhorn', ['tiled'], 'tiled');
   const problem = problemKey({ b: batch, n, m, t: iterations }, { gradient: keep });
-  const grid = size > MAX_THREAD_SIZE && fitsGrid({ n, m });
+  const grid = size > GPU_THREAD_SIZE && fitsGrid({ n, m });
   const candidates: Variant[] = ['workgroup', 'simd', 'tiled', ...(grid ? (['grid'] as const) : []), ...(size <= MAX_THREAD_SIZE ? (['thread'] as const) : [])];
   const larger = size <= 128 && !software ? 'workgroup' : 'tiled';
-  const rule = size <= (software ? MAX_THREAD_SIZE : 12) ? 'thread' : grid && (software || fitsGrid({ n, m }, GPU_BLOCKS)) ? 'grid' : larger;
+  const rule = size <= (software ? MAX_THREAD_SIZE : GPU_THREAD_SIZE) ? 'thread' : grid && (software || fitsGrid({ n, m }, GPU_BLOCKS)) ? 'grid' : larger;
   return engine.choose('sinkhorn', candidates, rule, problem);
 }
 
