@@ -213,25 +213,42 @@ function product(name: string, left: Shape, right: Shape, options: MatmulOptions
   return plain(`matmul, ${name}`, (engine) => matmul(engine, upload(engine, left, 1), upload(engine, right, 2), options));
 }
 
+/** The tiles of matmul_block.wgsl differ in how they are staged; what is done with the results is the same in all. */
+const ONE_BLOCK = ['block', 'block96', 'blockWide'];
+const TWO_BLOCKS = ['block', 'block96'];
+const inBlocks = (without: readonly string[], race: RaceCase): RaceCase => ({ ...race, without });
+
 const matrixProducts: RaceCase[] = [
   // More terms than the staged kernel takes at a time.
   op('matmul', [[12, 20], [20, 8]], (engine, a, b) => matmul(engine, a, b)),
   product('ragged', [5, 7], [7, 7]),
   product('transposed', [8, 12], [8, 8], { transposeA: true, transposeB: true }),
-  product('batch', [2, 8, 4], [2, 4, 8]),
+  inBlocks(ONE_BLOCK, product('batch', [2, 8, 4], [2, 4, 8])),
   plain('matmul, inner sums in two parts', (engine) =>
     launchProduct(engine, { a: upload(engine, [4, 260], 1), b: upload(engine, [260, 4], 2), y: engine.empty([4, 4]), m: 4, n: 4, k: 260, variant: 'tile' }),
   ),
-  op('linear, gelu, residual', [[12, 8], [8, 8], [8], [12, 8]], (engine, x, weight, bias, residual) => linear(engine, x, weight, bias, { activation: 'gelu', residual })),
-  op('linear in f16, gelu, residual', [[12, 8], [8, 8], [8], [12, 8]], (engine, ...inputs) => {
-    const [x, weight, bias, residual] = inputs.map((input, index) => (index === 2 ? input : cast(engine, input, 'f16')));
-    return linear(engine, x, weight, bias, { activation: 'gelu', residual });
-  }),
-  op('mlp', [[5, 4], [8, 4], [8], [4, 8], [4]], (engine, x, up, upBias, down, downBias) => mlp(engine, x, { weight: up, bias: upBias }, { weight: down, bias: downBias })),
-  op('mlp in f16', [[5, 4], [8, 4], [8], [4, 8], [4]], (engine, x, up, upBias, down, downBias) => {
-    const [left, upper, lower] = [x, up, down].map((operand) => cast(engine, operand, 'f16'));
-    return mlp(engine, left, { weight: upper, bias: upBias }, { weight: lower, bias: downBias }, { output: 'f32' });
-  }),
+  inBlocks(
+    TWO_BLOCKS,
+    op('linear, gelu, residual', [[12, 8], [8, 8], [8], [12, 8]], (engine, x, weight, bias, residual) => linear(engine, x, weight, bias, { activation: 'gelu', residual })),
+  ),
+  inBlocks(
+    TWO_BLOCKS,
+    op('linear in f16, gelu, residual', [[12, 8], [8, 8], [8], [12, 8]], (engine, ...inputs) => {
+      const [x, weight, bias, residual] = inputs.map((input, index) => (index === 2 ? input : cast(engine, input, 'f16')));
+      return linear(engine, x, weight, bias, { activation: 'gelu', residual });
+    }),
+  ),
+  inBlocks(
+    ONE_BLOCK,
+    op('mlp', [[5, 4], [8, 4], [8], [4, 8], [4]], (engine, x, up, upBias, down, downBias) => mlp(engine, x, { weight: up, bias: upBias }, { weight: down, bias: downBias })),
+  ),
+  inBlocks(
+    ONE_BLOCK,
+    op('mlp in f16', [[5, 4], [8, 4], [8], [4, 8], [4]], (engine, x, up, upBias, down, downBias) => {
+      const [left, upper, lower] = [x, up, down].map((operand) => cast(engine, operand, 'f16'));
+      return mlp(engine, left, { weight: upper, bias: upBias }, { weight: lower, bias: downBias }, { output: 'f32' });
+    }),
+  ),
   plain('matmul of f16, more terms than are staged at a time', (engine) =>
     matmul(engine, cast(engine, upload(engine, [4, 36], 1), 'f16'), cast(engine, upload(engine, [36, 4], 2), 'f16')),
   ),

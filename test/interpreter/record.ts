@@ -23,6 +23,8 @@ export interface Launch {
 /** Something that launches kernels on small inputs. */
 export interface RaceCase {
   readonly name: string;
+  /** Variants that are not forced here: what this case would show of them, it or another shows with others. */
+  readonly without?: readonly string[];
   run(engine: Engine): unknown;
 }
 
@@ -132,7 +134,7 @@ export async function launchesOf(engine: Engine, cases: readonly RaceCase[]): Pr
       for (const [family, variants] of choices) {
         if (seen.has(family)) continue;
         seen.add(family);
-        for (const variant of variants) waiting.push({ ...forced, [family]: variant });
+        for (const variant of variants) if (!each.without?.includes(variant)) waiting.push({ ...forced, [family]: variant });
       }
     }
   }
