@@ -63,7 +63,7 @@ function solve(engine: Engine, problem: TransportProblem): { solution: Transport
  * Entropic optimal transport for a batch of problems, rows first, and its exact gradient by walking the iterations
  * backwards; differentiable in cost, a and b. Problems iterate in scalings of a matrix of exponentials taken once: all
  * iterations in one launch, by default a problem to a thread up to 16 rows and columns (on a GPU up to 12) and to a grid of
- * lanes up to about 160 (on a GPU 80), and two launches per iteration beyond. On a GPU, problems of 13 to 16 and of 81 to 128
+ * lanes up to about 160 (on a GPU 80), and two launches per iteration beyond. On a GPU, problems of 81 to 128
  * rows or columns have a workgroup each, still in one launch, which iterates in the log domain. Scalings that leave the range
  * of f32 are replaced by the log domain, in the same launches or by a second one; see docs/sinkhorn.md.
  *
