@@ -171,6 +171,37 @@ test('in a race a wrong result gets no time, a gap gets its reason, and the righ
     assert.deepEqual(comparisons.map(({ above, below, clock }) => [above, below, clock]), [[rows[3].id, rows[0].id, 'wall']]);
   }));
 
+test('who fails when it is run again is told, and the others are measured', () =>
+  withBench(async (bench) => {
+    const runs = { early: 0, last: 0 };
+    const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2));
+    const destroy = (): void => assert.fail('disposed already');
+    const early = contestant('early', { run: () => (++runs.early > 1 ? Promise.reject(new Error('lost its context')) : wait()), destroy });
+    // The last one warms up after it, so that it fails among the samples.
+    const late = contestant('late', { run: () => (runs.last > 1 ? Promise.reject(new Error('out of memory\nat x')) : wait()) });
+    const last = contestant('last', { run: () => wait().finally(() => (runs.last += 1)) });
+    const { rows, comparisons } = await measureRace(bench, { name: 'a race', contestants: [contestant('zygo'), early, late, last] }, new Map());
+    assert.deepEqual(rows.map(({ implementation, status, note }) => [implementation, status, note]), [
+      ['zygo', 'timed', ''],
+      ['early', 'failed', 'failed when it was run again: lost its context'],
+      ['late', 'failed', 'failed when it was run again: out of memory'],
+      ['last', 'timed', ''],
+    ]);
+    assert.deepEqual(comparisons.map(({ above }) => above), [rows[3].id]);
+  }));
+
+test('the pace of who only had a first run is what it takes at least: most of it may have been compiling', () =>
+  withBench(async (bench) => {
+    const pace = new Map<string, number>();
+    let seconds = 0;
+    const timer = Object.assign(Object.create(bench.timer) as Bench['timer'], { now: () => seconds + performance.now() / 1000 });
+    const slow = contestant('slow', { run: () => void (seconds += 100) });
+    const { rows } = await measureRace({ ...bench, timer }, { name: 'a race', contestants: [contestant('zygo'), slow] }, pace);
+    assert.match(rows[1].note, /^its first run, with compiling, took 100\.0 s/);
+    const [kept] = [...pace].filter(([key]) => key.startsWith('slow')).map(([, perOperation]) => perOperation);
+    assert.ok(kept >= 0.1 && kept < 0.11, String(kept));
+  }));
+
 test('who was too slow in a small race is left out of a larger one, in words', () =>
   withBench(async (bench) => {
     const pace = new Map([['slow | waiting | forward', 1]]);

@@ -119,12 +119,55 @@ async function warmUp(bench: Bench, runner: Runner): Promise<boolean> {
   return !isTooSlow(bench, runner.row, each, `one run takes ${each.toFixed(1)} s`);
 }
 
-/** Samples all runners in turns and fills their rows; gives the canaries' times. */
+/** Says in the row that a contestant failed after its first run, which was right. */
+function drop({ timer }: Bench, { row }: Runner, error: unknown): void {
+  row.note = `failed when it was run again: ${reasonOf(error)}`;
+  timer.engine.checkDevice();
+}
+
+/** Warms up all runners; gives those that are to be sampled. */
+async function warmed(bench: Bench, runners: readonly Runner[]): Promise<Runner[]> {
+  const racing: Runner[] = [];
+  for (const runner of runners) {
+    try {
+      if (await warmUp(bench, runner)) racing.push(runner);
+    } catch (error) {
+      drop(bench, runner, error);
+    }
+  }
+  return racing;
+}
+
+/** A contestant that failed while all were sampled. */
+class Dropout extends Error {
+  constructor(
+    readonly runner: Runner,
+    cause: unknown,
+  ) {
+    super(reasonOf(cause), { cause });
+  }
+}
+
+/** Samples all runners in turns and fills their rows; gives the canaries' times. Without one that throws, the others begin anew. */
+async function race(bench: Bench, runners: readonly Runner[]): Promise<readonly number[]> {
+  try {
+    return await takeTurns(bench, runners);
+  } catch (error) {
+    if (!(error instanceof Dropout)) throw error;
+    drop(bench, error.runner, error.cause);
+    return race(bench, runners.filter((runner) => runner !== error.runner));
+  }
+}
+
+/** @throws {Dropout} when a runner throws */
 async function takeTurns(bench: Bench, runners: readonly Runner[]): Promise<readonly number[]> {
   if (runners.length === 0) return [];
   const { options, canary, band, timer, quanta } = bench;
   const lengths = runners.map(({ seconds }) => seconds);
-  const competitors = runners.map(({ work, repeats }) => ({ repeats, sample: (count: number) => sample(bench, work, count) }));
+  const competitors = runners.map((runner) => ({
+    repeats: runner.repeats,
+    sample: (count: number) => sample(bench, runner.work, count).catch((error: unknown) => Promise.reject(new Dropout(runner, error))),
+  }));
   const song = canary.beside(Math.min(...lengths));
   const { competitors: results, canaries, stop } = await sampleInTurns(competitors, { wall: quanta.wall, gpu: null }, song, band, ruleForGroup(options.rule, lengths), timer.now);
   results.forEach((own, at) => {
@@ -156,25 +199,29 @@ export async function measureRace(bench: Bench, { name, contestants }: Race, pac
         if (known !== undefined && isTooSlow(bench, row, known * rows[0].flops, `by its pace in a smaller race, a run would take ${(known * rows[0].flops).toFixed(1)} s`)) continue;
         try {
           const ready = await begin(bench, contestant, row);
-          if (row.firstRun !== null && row.status === 'few') keepPace(row, row.firstRun);
+          // What it takes at least: the rest may have been compiling, which is done once.
+          if (row.firstRun !== null && row.status === 'few') keepPace(row, row.firstRun / COMPILING);
           if (ready) runners.push({ row, work: ready, repeats: 1, seconds: 0 });
         } catch (error) {
           row.note = reasonOf(error);
           engine.checkDevice();
         }
       }
-      const racing: Runner[] = [];
-      for (const runner of runners) {
-        if (await warmUp(bench, runner)) racing.push(runner);
-        keepPace(runner.row, runner.seconds / runner.repeats);
-      }
-      const canaries = await takeTurns(bench, racing);
+      const racing = await warmed(bench, runners);
+      for (const { row, seconds, repeats } of runners) if (seconds > 0) keepPace(row, seconds / repeats);
+      const canaries = await race(bench, racing);
       const ratios = rows.slice(1).map((_, at) => [at + 1, 0] as const);
       // The work that is necessary is the same for everybody.
       for (const row of rows.slice(1)) Object.assign(row, { flops: rows[0].flops, bytes: rows[0].bytes });
       return { rows, comparisons: compared({ name }, rows, ratios), canaries };
     } finally {
-      for (const runner of runners) runner.work.destroy();
+      for (const { row, work } of runners) {
+        try {
+          work.destroy();
+        } catch (error) {
+          row.note ||= `its memory was not given back: ${reasonOf(error)}`;
+        }
+      }
     }
   };
   return engine.scope(measured) as Promise<GroupResult>;
