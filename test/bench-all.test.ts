@@ -58,7 +58,7 @@ test('rows are paired with another implementation by their work, the fastest of 
 
 test('the README names device, date, commit, losing rows and how every part ended', () => {
   const state: AllState = { format: 'zygo-bench-all', commit: 'abc', adapter: 'x', parts: { verify: { status: 'done', seconds: 3, date: '2026-01-01T00:00:00.000Z', note: 'all | well' } } };
-  const step = { row: 'step', preset: 'tiny', batch: 8, imageSize: 64, regions: 12, parameters: 1000, dispatches: 10, commands: 11, peakBytes: 3 * 2 ** 20, lowerBoundBytes: 2 ** 21, encodePerDispatch: [2e-6], breakdown: null };
+  const step = { row: 'step', preset: 'tiny', options: '', batch: 8, imageSize: 64, regions: 12, parameters: 1000, dispatches: 10, commands: 11, peakBytes: 3 * 2 ** 20, lowerBoundBytes: 2 ** 21, encodePerDispatch: [2e-6], breakdown: null };
   const measured = result([row('kernel', { time: 4e-3 }), row('step', { section: 'training', time: 1 })], { training: [step] });
   const text = summaryText({
     state,

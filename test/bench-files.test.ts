@@ -120,6 +120,7 @@ function everything(): BenchResult {
       {
         row: 'step',
         preset: 'tiny',
+        options: '',
         batch: 8,
         imageSize: 64,
         regions: 12,

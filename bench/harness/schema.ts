@@ -106,6 +106,8 @@ const series = z.object({
 const training = z.object({
   row: z.string(),
   preset: z.string(),
+  /** What was chosen beside the preset, in words, such as "mixed precision"; empty for nothing. */
+  options: z.string().default(''),
   batch: z.number().int().positive(),
   imageSize: z.number().int().positive(),
   regions: z.number().int().positive(),

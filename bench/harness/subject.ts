@@ -8,9 +8,16 @@ import type { Row } from './schema.js';
 /** How a row is called. */
 export type RowName = Pick<Row, 'section' | 'op' | 'shape' | 'model' | 'pass' | 'implementation' | 'variant'> & { readonly series?: Row['series'] };
 
+/** What the harness takes of a captured step: several that make up one give it too. */
+export interface TimedStep extends Pick<CapturedStep<unknown>, 'name' | 'commands' | 'dispatches' | 'flops' | 'run' | 'encode' | 'destroy'> {
+  readonly plan: Pick<CapturedStep<unknown>['plan'], 'peakBytes' | 'lowerBoundBytes'>;
+  /** Compiles what is not compiled yet and allocates the memory. */
+  prepare(): Promise<unknown>;
+}
+
 /** A step that can be timed, and what its outputs must be after its first run. */
 export interface Prepared {
-  readonly step: CapturedStep<unknown>;
+  readonly step: TimedStep;
   /** Outputs of the first run and what they are compared with. */
   check(): Promise<CheckedOutput[]>;
   /** What the results are compared with, in words. */
@@ -30,7 +37,7 @@ export interface Subject {
   /** Uploads the inputs and captures the step; does not prepare it. */
   capture(engine: Engine): Prepared | Promise<Prepared>;
   /** Looks closer at a step that was timed, before it is given back. `row` is the id of its row, `quanta` are the steps of the timers. */
-  inspect?(timer: DeviceTimer, quanta: Quanta, step: CapturedStep<unknown>, replay: Replay, row: string): Promise<void>;
+  inspect?(timer: DeviceTimer, quanta: Quanta, step: TimedStep, replay: Replay, row: string): Promise<void>;
 }
 
 /** Subjects that are sampled in turns. */

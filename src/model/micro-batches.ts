@@ -42,39 +42,46 @@ export function captureWhole<Rest, Outputs>(engine: Engine, name: string, parts:
   });
 }
 
+/** A step of any number of micro-batches, traced as two steps: one for each micro-batch, one for the update after the last. */
 export class MicroBatchedStep<Outputs> {
   private constructor(
     readonly microBatches: number,
-    private readonly micro: CapturedStep<unknown>,
+    readonly micro: CapturedStep<unknown>,
     /** Null where the micro-batch is the whole step. */
-    private readonly update: CapturedStep<unknown> | null,
+    readonly update: CapturedStep<unknown> | null,
     readonly outputs: Outputs,
   ) {}
 
-  /** Traces and prepares a step. One micro-batch is traced together with its update and needs no sums. */
-  static async prepare<Rest, Outputs>(engine: Engine, name: string, parts: StepParts<Rest, Outputs>, microBatches: number): Promise<MicroBatchedStep<Outputs>> {
+  /** Traces a step. One micro-batch is traced together with its update and needs no sums. */
+  static capture<Rest, Outputs>(engine: Engine, name: string, parts: StepParts<Rest, Outputs>, microBatches: number): MicroBatchedStep<Outputs> {
     if (microBatches === 1) {
-      const whole = await captureWhole(engine, name, parts).prepare();
+      const whole = captureWhole(engine, name, parts);
       return new MicroBatchedStep(1, whole, null, whole.outputs);
     }
-    const micro = await engine
-      .capture(`${name}, micro-batch`, () => {
-        const { totals, rest } = parts.micro();
-        // Constants of the step: they keep what is in them from replay to replay.
-        const sums = totals.map(({ size, shape }) => engine.tensor(new Float32Array(size), shape, 'f32', 'sum of micro-batches'));
-        sums.forEach((sum, index) => accumulate(engine, sum, totals[index]));
-        return { sums, rest };
-      })
-      .prepare();
+    const micro = engine.capture(`${name}, micro-batch`, () => {
+      const { totals, rest } = parts.micro();
+      // Constants of the step: they keep what is in them from replay to replay.
+      const sums = totals.map(({ size, shape }) => engine.tensor(new Float32Array(size), shape, 'f32', 'sum of micro-batches'));
+      sums.forEach((sum, index) => accumulate(engine, sum, totals[index]));
+      return { sums, rest };
+    });
     const { sums, rest } = micro.outputs;
-    const update = await engine
-      .capture(`${name}, update`, () => {
-        const outputs = parts.update(sums, rest);
-        for (const sum of sums) engine.clear(sum);
-        return outputs;
-      })
-      .prepare();
+    const update = engine.capture(`${name}, update`, () => {
+      const outputs = parts.update(sums, rest);
+      for (const sum of sums) engine.clear(sum);
+      return outputs;
+    });
     return new MicroBatchedStep(microBatches, micro, update, update.outputs);
+  }
+
+  /**
+   * Compiles the pipelines and allocates the memory of both parts.
+   * @throws {DeviceError} when the device cannot hold them
+   */
+  async prepare(): Promise<this> {
+    await this.micro.prepare();
+    await this.update?.prepare();
+    return this;
   }
 
   /** @param write writes the inputs of a micro-batch, 0-based, before it runs */

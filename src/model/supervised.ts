@@ -78,7 +78,7 @@ export async function trainSupervised(
     const lossScale: LossScale | null =
       precision === 'mixed' ? { state: initialLossScale(engine, preset.lossScale), options: preset.lossScale } : null;
     const weights = engine.tensor(positiveWeights(faces), [aus]);
-    const step = await MicroBatchedStep.prepare(
+    const step = await MicroBatchedStep.capture(
       engine,
       'supervised step',
       {
@@ -114,7 +114,7 @@ export async function trainSupervised(
         },
       },
       accumulate,
-    );
+    ).prepare();
     const order = new BatchOrder(faces.identities, options.batch, seed);
     const { beta1, beta2, epsilon, weightDecay, warmup } = optimizer;
     for (let done = 0; done < steps; done++) {

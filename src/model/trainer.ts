@@ -11,7 +11,7 @@ import type { Precision } from './precision.js';
 import type { ObjectiveConfig, Preset } from './presets.js';
 import { learningRateAt, targetDecayAt } from './schedules.js';
 import { SslModel } from './ssl-model.js';
-import { prepareTrainingStep, type StepInputs, type StepOutputs } from './training-step.js';
+import { captureMicroBatchedStep, type StepInputs, type StepOutputs } from './training-step.js';
 
 export interface TrainerOptions {
   readonly preset: Preset;
@@ -97,7 +97,7 @@ export class SelfSupervisedTrainer {
       targetDecay: engine.zeros([1], 'f32', 'target decay'),
     };
     const groupSize = feasibleGroupSize(options.data.identities, batch, preset.groupSize);
-    const captured = await prepareTrainingStep(engine, model, data, inputs, { batch, groupSize, accumulate, checkpointActivations }, objective);
+    const captured = await captureMicroBatchedStep(engine, model, data, inputs, { batch, groupSize, accumulate, checkpointActivations }, objective).prepare();
     return new SelfSupervisedTrainer(engine, options, objective, model, data, inputs, captured, groupSize);
   }
 

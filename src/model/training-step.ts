@@ -212,14 +212,17 @@ export function captureTrainingStep(
   return captureWhole(engine, 'training step', trainingStepParts(engine, model, data, inputs, config, objective));
 }
 
-/** Traces and prepares a step of any number of micro-batches; losses are means over them, monitors are the last one's. */
-export function prepareTrainingStep(
+/**
+ * Traces a step of any number of micro-batches; losses are means over them, monitors are the last one's. Call `prepare()`
+ * on the result before the first run.
+ */
+export function captureMicroBatchedStep(
   engine: Engine,
   model: SslModel,
   data: DeviceDataset,
   inputs: StepInputs,
   config: StepConfig,
   objective: ObjectiveConfig,
-): Promise<MicroBatchedStep<StepOutputs>> {
-  return MicroBatchedStep.prepare(engine, 'training step', trainingStepParts(engine, model, data, inputs, config, objective), config.accumulate ?? 1);
+): MicroBatchedStep<StepOutputs> {
+  return MicroBatchedStep.capture(engine, 'training step', trainingStepParts(engine, model, data, inputs, config, objective), config.accumulate ?? 1);
 }

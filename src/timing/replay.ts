@@ -17,7 +17,7 @@ export class Replay {
 
   constructor(
     { device }: Engine,
-    { commands, name }: CapturedStep<unknown>,
+    { commands, name }: Pick<CapturedStep<unknown>, 'commands' | 'name'>,
     /** What is replayed, for messages and tests. */
     readonly label: string = name,
   ) {

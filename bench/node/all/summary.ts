@@ -106,11 +106,11 @@ function stepTable(result: BenchResult, pytorch: BenchResult | null): string[] {
     const row = result.rows.find(({ id }) => id === step.row);
     const time = row && timeOf(row);
     if (!row || !time) return [];
-    const other = theirs.get(step.preset);
+    const other = step.options === '' ? theirs.get(step.preset) : undefined;
     const their = other && timeOf(other);
     return [
       [
-        `${step.preset}, ${step.batch} faces of ${step.imageSize} x ${step.imageSize}`,
+        `${step.preset}, ${step.batch} faces of ${step.imageSize} x ${step.imageSize}${step.options && `, ${step.options}`}`,
         row.variant.replace(`${step.preset}, `, ''),
         timeText(time),
         errorText(row),

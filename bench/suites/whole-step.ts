@@ -1,0 +1,143 @@
+/** Whole training steps in the ways that a user can choose, ready to be timed, and what each is compared with. */
+import { LANDMARK_COUNT, type FaceDataset } from '../../src/data/dataset.js';
+import type { Engine } from '../../src/engine/index.js';
+import { adamwHyper } from '../../src/kernels/optimizer/index.js';
+import { VARIANT_FAMILIES } from '../../src/kernels/variants.js';
+import { feasibleGroupSize } from '../../src/model/batch-order.js';
+import { uploadDataset } from '../../src/model/device-dataset.js';
+import { microBatchSize, type MicroBatchedStep } from '../../src/model/micro-batches.js';
+import type { Precision } from '../../src/model/precision.js';
+import type { Preset } from '../../src/model/presets.js';
+import { SslModel } from '../../src/model/ssl-model.js';
+import { captureMicroBatchedStep, type StepOutputs } from '../../src/model/training-step.js';
+import { randomValues } from '../../src/verify/values.js';
+import type { Prepared, TimedStep } from '../harness/subject.js';
+
+/** How a step is computed, as the options of `zygo train` say it. */
+export interface StepWay {
+  readonly precision: Precision;
+  readonly checkpointActivations: boolean;
+  /** Micro-batches that the batch is divided into. */
+  readonly accumulate: number;
+}
+
+/** What `zygo train` does when nothing is said. */
+export const PLAIN_WAY: StepWay = { precision: 'f32', checkpointActivations: false, accumulate: 1 };
+
+/** What differs from the plain way, in words; empty for the plain way itself. */
+export function wayText({ precision, checkpointActivations, accumulate }: StepWay): string {
+  return [precision === 'mixed' ? 'mixed precision' : '', checkpointActivations ? 'checkpointed activations' : '', accumulate > 1 ? `${accumulate} micro-batches` : ''].filter((words) => words !== '').join(', ');
+}
+
+/** So small that thousands of repeats of one batch change nothing that could overflow; it costs the same. */
+const LEARNING_RATE = 1e-7;
+const SEED = 5;
+/**
+ * Relative difference of losses and monitors between two sets of kernels: each is within 1e-4 of float64, and a step
+ * has some thirty of them in a row.
+ */
+const TOLERANCE = 1e-3;
+/**
+ * The same between mixed precision and f32. A rounding to f16 changes a value by 2^-11 of it at most (half a unit in the
+ * last of 11 bits), with a standard deviation of 2^-11 / sqrt(3) where errors are spread evenly; some hundred of them in
+ * a row (about eight in each of the twelve blocks of swin-t), independent of each other, come to ten times that. Three
+ * standard deviations are 8.5e-3.
+ */
+const MIXED_TOLERANCE = 1e-2;
+
+/** Faces of noise: a step's time does not depend on what is in them. */
+function noiseFaces(preset: Preset, batch: number): FaceDataset {
+  const { faceSize, groupSize, regions } = preset;
+  const pixels = randomValues(faceSize * faceSize * 4, 11);
+  return {
+    source: 'noise',
+    count: batch,
+    imageSize: faceSize,
+    images: Uint8Array.from({ length: batch * pixels.length }, (_, at) => 128 + 100 * pixels[(at + 31 * Math.floor(at / pixels.length)) % pixels.length]),
+    landmarks: randomValues(batch * LANDMARK_COUNT * 2, 12).map((value) => (0.5 + 0.4 * value) * faceSize),
+    actionUnits: regions.actionUnits,
+    labels: new Uint8Array(batch * regions.actionUnits.length),
+    identities: Int32Array.from({ length: batch }, (_, face) => Math.floor(face / groupSize)),
+    identityNames: Array.from({ length: Math.ceil(batch / groupSize) }, (_, person) => `person ${person}`),
+  };
+}
+
+/** A captured step with a model of its own, as the trainer makes it; every micro-batch takes the same faces. */
+function captureStep(engine: Engine, preset: Preset, whole: number, { precision, checkpointActivations, accumulate }: StepWay): MicroBatchedStep<StepOutputs> {
+  const { beta1, beta2, epsilon, weightDecay, targetDecay } = preset.optimizer;
+  const batch = microBatchSize(whole, accumulate);
+  const faces = noiseFaces(preset, batch);
+  const inputs = {
+    indices: engine.tensor(Uint32Array.from({ length: batch }, (_, face) => face), [batch]),
+    key: engine.tensor(Uint32Array.of(SEED, 0), [2]),
+    hyper: engine.tensor(adamwHyper(1, { learningRate: LEARNING_RATE, beta1, beta2, epsilon, weightDecay }), [8]),
+    targetDecay: engine.tensor([targetDecay], [1]),
+  };
+  const data = uploadDataset(engine, faces, preset.regions);
+  const model = new SslModel(engine, preset, SEED, precision);
+  const groupSize = feasibleGroupSize(faces.identities, batch, preset.groupSize);
+  return captureMicroBatchedStep(engine, model, data, inputs, { batch, groupSize, accumulate, checkpointActivations }, preset.objective);
+}
+
+/** The step as one: what is submitted for a repeat, in order. */
+function asOne(step: MicroBatchedStep<unknown>): TimedStep {
+  const { micro, update, microBatches } = step;
+  const parts = [...Array.from({ length: microBatches }, () => micro), ...(update ? [update] : [])];
+  return {
+    name: 'training step',
+    commands: parts.flatMap(({ commands }) => commands),
+    dispatches: step.dispatches,
+    flops: step.flops,
+    plan: { peakBytes: step.peakBytes, lowerBoundBytes: step.lowerBoundBytes },
+    prepare: () => step.prepare(),
+    run: () => step.run(() => {}),
+    encode: () => parts.flatMap((part) => part.encode()),
+    destroy: () => step.destroy(),
+  };
+}
+
+/** Losses and monitors of the step's last run, by name. */
+async function measuresOf(engine: Engine, { outputs }: MicroBatchedStep<StepOutputs>): Promise<Record<string, number>> {
+  const scalars = await engine.read(outputs.scalars);
+  return Object.fromEntries(Object.entries(outputs.places).map(([name, place]) => [name, scalars[place]]));
+}
+
+/** The base variant of every family, but for matrix products: one step of naive ones takes minutes on a software adapter. */
+const BASE = { ...Object.fromEntries(Object.entries(VARIANT_FAMILIES).map(([family, { base }]) => [family, base])), matmul: 'tile' };
+
+/** The same measures from one run with the base variants, in f32 and with all activations kept. */
+async function measuresOfBase(engine: Engine, preset: Preset, batch: number, { accumulate }: StepWay): Promise<Record<string, number>> {
+  return engine.scope(async () => {
+    for (const [family, variant] of Object.entries(BASE)) engine.force(family, variant);
+    let step: MicroBatchedStep<StepOutputs>;
+    try {
+      step = captureStep(engine, preset, batch, { ...PLAIN_WAY, accumulate });
+    } finally {
+      for (const family of Object.keys(BASE)) engine.force(family, null);
+    }
+    await step.prepare();
+    step.run(() => {});
+    const measures = await measuresOf(engine, step);
+    step.destroy();
+    return measures;
+  });
+}
+
+/**
+ * A training step of a batch, compared with the plain step from other variants.
+ * @throws {InputError} when the batch cannot be divided into the micro-batches
+ */
+export function prepareStep(engine: Engine, preset: Preset, batch: number, way: StepWay): Prepared {
+  const step = captureStep(engine, preset, batch, way);
+  const tolerance = way.precision === 'mixed' ? MIXED_TOLERANCE : TOLERANCE;
+  const plain = way.precision === 'mixed' || way.checkpointActivations ? ', in f32 with all activations kept' : '';
+  return {
+    step: asOne(step),
+    against: `losses and monitors of the same step from other variants: the base variant of every kernel, matmul=tile${plain} (zygo verify checks each against float64)`,
+    async check() {
+      const [own, base] = [await measuresOf(engine, step), await measuresOfBase(engine, preset, batch, way)];
+      // What only mixed precision has (loss scale, overflows) has nothing to be compared with.
+      return Object.keys(base).map((name) => ({ output: name, actual: [own[name]], expected: { values: [base[name]], tolerance } }));
+    },
+  };
+}
