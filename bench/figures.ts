@@ -23,6 +23,11 @@ export function onceText(seconds: number | null | undefined, { resolution }: Pic
   return seconds < shortest ? `< ${formatSeconds(shortest)}` : formatSeconds(seconds);
 }
 
+/** Samples of all rows that were too short for the timer, and taken again with more repeats. */
+export function shortSamples({ rows }: Pick<BenchResult, 'rows'>): number {
+  return rows.reduce((sum, { hot }) => sum + (hot?.short ?? 0), 0);
+}
+
 /** Rates of a row, and their shares of the peaks that the same run measured; shares are not cut at 1. */
 export interface Rates {
   readonly flopsPerSecond: number | null;
@@ -48,6 +53,11 @@ export function ratesOf(row: Row, { fma, copy }: BenchResult['peaks']): Rates {
 export function adapterLine({ environment: { adapter } }: Pick<BenchResult, 'environment'>): string {
   const name = [adapter.description, adapter.device, adapter.architecture, adapter.vendor].find((part) => part.trim() !== '') ?? 'unnamed adapter';
   return adapter.software ? `${name} (SOFTWARE adapter: runs on the CPU)` : name;
+}
+
+/** What stands beside a table's heading when the adapter is software; empty for a GPU. */
+export function softwareMark({ environment: { adapter } }: Pick<BenchResult, 'environment'>): string {
+  return adapter.software ? ' (software adapter)' : '';
 }
 
 /** True for rows of other libraries: what they do wrong, or slower than before, is no fault of Zygo's. */

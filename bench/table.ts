@@ -1,6 +1,6 @@
 /** The terminal's tables. */
 import { shortText, toldBreakdown } from './breakdown.js';
-import { adapterLine, droppedOf, ratesOf, timeOf } from './figures.js';
+import { adapterLine, droppedOf, ratesOf, shortSamples, softwareMark, timeOf } from './figures.js';
 import { formatRate, formatSeconds, formatShare, threeDigits } from './format.js';
 import type { BenchResult, Comparison, Row, TrainingFigures } from './harness/schema.js';
 import { raceVerdicts, verdictCounts } from './peers/bars.js';
@@ -145,16 +145,16 @@ export function endLines(result: BenchResult): string[] {
   const { comparisons, series, training, skipped, canary, rows } = result;
   const error = (value: number | null): string => (value === null ? '' : ` ± ${threeDigits(value)}`);
   const untimed = rows.filter(({ status }) => status !== 'timed');
-  const short = rows.reduce((sum, { hot }) => sum + (hot?.short ?? 0), 0);
+  const mark = softwareMark(result);
   return [
-    ...(comparisons.length > 0 ? ['', 'Ratios of times (95 % interval):', ...comparisonLines(comparisons, rows)] : []),
-    ...(result.peers.length > 0 ? ['', 'Beside other libraries (wall time of the fastest over that of Zygo):', ...peerLines(result)] : []),
-    ...(series.length > 0 ? ['', 'Growth:', ...series.map((fit) => `time ~ ${fit.variable}^${threeDigits(fit.exponent)}${error(fit.standardError)}  ${fit.name}`)] : []),
-    ...(training.length > 0 ? ['', 'Training steps:', ...training.flatMap((step) => trainingLines(step, result.timer))] : []),
+    ...(comparisons.length > 0 ? ['', `Ratios of times (95 % interval)${mark}:`, ...comparisonLines(comparisons, rows)] : []),
+    ...(result.peers.length > 0 ? ['', `Beside other libraries (wall time of the fastest over that of Zygo)${mark}:`, ...peerLines(result)] : []),
+    ...(series.length > 0 ? ['', `Growth${mark}:`, ...series.map((fit) => `time ~ ${fit.variable}^${threeDigits(fit.exponent)}${error(fit.standardError)}  ${fit.name}`)] : []),
+    ...(training.length > 0 ? ['', `Training steps${mark}:`, ...training.flatMap((step) => trainingLines(step, result.timer))] : []),
     ...(skipped.length > 0 ? ['', 'Left out:', ...skipped.map(({ what, why }) => `${what}: ${why}`)] : []),
     ...(canary.renewed.length > 0 ? ['', 'The canary:', ...canary.renewed.map(bandText)] : []),
     '',
     `${rows.length - untimed.length} rows timed, ${untimed.length} without a time; the canary was out of band ${canary.outOfBand} times in ${canary.of}, ` +
-      `and ${canary.discarded} samples beside it were discarded; ${short} samples were too short for the timer and taken again; ${result.seconds.toFixed(0)} s on ${adapterLine(result)}.`,
+      `and ${canary.discarded} samples beside it were discarded; ${shortSamples(result)} samples were too short for the timer and taken again; ${result.seconds.toFixed(0)} s on ${adapterLine(result)}.`,
   ];
 }

@@ -77,7 +77,7 @@ test('the README names device, date, commit, losing rows and how every part ende
   assert.match(text, /\| kernel \[4, 4\], forward \| rules \| 4\.00 ms \(1\.00 %, 15\) \| 1e-6 \|/, 'with interquartile range, samples and error');
   assert.match(text, /\| 1\.00 s \(1\.000? %, 15\) \| 1e-6 \| 10 \| 2\.00 µs \| 3 MiB \| 2 MiB \|/, 'peak memory stands beside its lower bound');
   assert.match(text, /2\.50 steps\/s/);
-  assert.match(text, /## In Chrome\n\nChrome 1, on .*\| 8\.00 ms \(1\.00 %, 15\) \| 1e-6 \| 4\.00 ms \(0\.500x\) \|/s);
+  assert.match(text, /## In Chrome \(software adapter\)\n\nChrome 1, on .*\| 8\.00 ms \(1\.00 %, 15\) \| 1e-6 \| 4\.00 ms \(0\.500x\) \|/s);
 });
 
 /** What a part of a run on some device would do. */

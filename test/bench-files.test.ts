@@ -13,6 +13,7 @@ import { parseResult, resultSchema, type BenchResult, type Row, type TrainingFig
 import { summarize } from '../src/timing/statistics.js';
 import { renderBenchReport } from '../bench/report/page.js';
 import { barOf, raceVerdicts } from '../bench/peers/bars.js';
+import { Terminal } from '../bench/node/terminal.js';
 import { endLines, headLines, rowLines } from '../bench/table.js';
 import type { Command } from '../src/engine/commands.js';
 import { InputError } from '../src/engine/errors.js';
@@ -145,6 +146,8 @@ test('the report shows every part, says software everywhere, and needs no networ
   }
   const headings = html.match(/<h2>/g)?.length ?? 0;
   assert.equal(html.match(/<h2>[^<]*<span class="badge">software adapter<\/span>/g)?.length, headings, 'each heading must carry the label');
+  const cards = html.match(/<h3>.*?<\/h3>/g) ?? [];
+  assert.ok(cards.length > 3 && cards.every((title) => title.includes('software adapter')), 'and each card');
   const links = html.replaceAll('http://www.w3.org/', '').match(/https?:\/\/|<script|<link/g);
   assert.equal(links, null);
   assert.equal(renderBenchReport(everything()), html, 'the same result must give the same text');
@@ -211,6 +214,22 @@ test('without timestamps the launches of a step are still counted and shown', ()
   assert.match(renderBenchReport(given), /no timestamps.*<td>twice<\/td><td>2<\/td>/);
   for (const old of [stepOf(null), given]) assert.equal(compareResults(old, given, 0.05).rows.length, given.rows.length);
   assert.match(renderBenchReport(stepOf(null)), /no timestamps/);
+});
+
+test('every table of the terminal says software, and none of a GPU does', () => {
+  const printed = (software: boolean): string[] => {
+    const lines: string[] = [];
+    const { suite, filter, tuned, environment, timer, rules, peaks, canary, rows } = everything();
+    const terminal = new Terminal((line) => lines.push(line), () => {});
+    const head = { suite, filter, tuned, timer, rules, peaks, canary, environment: { ...environment, adapter: { ...environment.adapter, software } } };
+    terminal.hear({ kind: 'begin', head, groups: ['one'] });
+    terminal.hear({ kind: 'group', name: 'one', rows, comparisons: [], canaries: [] });
+    return [...lines, ...endLines({ ...everything(), environment: head.environment })];
+  };
+  const headings = printed(true).filter((line) => /^(1\/1 one|Ratios of times|Growth|Training steps)/.test(line));
+  assert.equal(headings.length, 4);
+  for (const line of headings) assert.match(line, /software adapter/);
+  assert.ok(!printed(false).some((line) => /software/i.test(line)));
 });
 
 test('the report of a GPU says nothing about software', () => {

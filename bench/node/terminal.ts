@@ -1,4 +1,5 @@
 /** A run on the terminal: the head, then every group's rows as they come in. */
+import { softwareMark } from '../figures.js';
 import type { RunEvent } from '../harness/result.js';
 import { bandText, headLines, rowLines } from '../table.js';
 
@@ -7,6 +8,8 @@ type Head = Parameters<typeof headLines>[0];
 
 export class Terminal {
   private peaks: Head['peaks'] = { copy: null, fma: null };
+  /** Beside the name of every group. */
+  private mark = '';
   private groups = 0;
   private done = 0;
 
@@ -26,6 +29,7 @@ export class Terminal {
     else if (event.kind === 'begin') {
       const { head, groups } = event;
       this.peaks = head.peaks;
+      this.mark = softwareMark(head);
       this.groups = groups.length;
       for (const line of headLines({ ...head, canary: { ...head.canary, calibration: [...head.canary.calibration], renewed: [], outOfBand: 0, of: 0, discarded: 0 } })) this.print(line);
       if (head.environment.adapter.software) this.print('This is a SOFTWARE adapter: no figure below says anything about a GPU.');
@@ -35,7 +39,7 @@ export class Terminal {
     } else if (event.kind === 'group') {
       this.done += 1;
       this.print('');
-      this.print(`${this.done}/${this.groups} ${event.name}`);
+      this.print(`${this.done}/${this.groups} ${event.name}${this.mark}`);
       for (const line of rowLines(event.rows, { peaks: this.peaks })) this.print(line);
     }
   }

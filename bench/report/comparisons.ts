@@ -54,7 +54,7 @@ export function rivals(result: BenchResult): string {
   const cards = grouped(result.rows.filter(({ section }) => section === 'comparison')).map(([name, own]) => {
     const ratios = result.comparisons.filter((comparison) => comparison.group === name && isRival(comparison, rows)).map((comparison) => verdict(comparison, rows));
     const bars = barsOf(own, ({ implementation, variant }) => ({ name: implementation, tags: variant.endsWith('tuned') ? ['tuned'] : [], color: implementation === 'zygo' ? OWN : OTHER }), name);
-    return card(name, bars, ratios.join('') + untimedText(own, ({ implementation }) => implementation));
+    return card(result, name, bars, ratios.join('') + untimedText(own, ({ implementation }) => implementation));
   });
   return cards.length === 0 ? '' : `<div class="pairs">${cards.join('')}</div>`;
 }
@@ -93,7 +93,7 @@ export function ladders(result: BenchResult): string {
       },
       name,
     );
-    return card(name.replace(/^Ladder of /, ''), bars, untimedText(own, ({ variant }) => variant));
+    return card(result, name.replace(/^Ladder of /, ''), bars, untimedText(own, ({ variant }) => variant));
   });
   return cards.length === 0 ? '' : `<div class="pairs">${cards.join('')}</div>`;
 }

@@ -9,7 +9,7 @@ import { card } from './parts.js';
 export function growth(result: BenchResult): string {
   const figures = result.series.map((fit) => {
     const error = fit.standardError === null ? '' : ` ± ${threeDigits(fit.standardError)}`;
-    return card(fit.name, growthChart(fit.points, fit, fit.variable, fit.name), escape(`time ~ ${fit.variable}^${threeDigits(fit.exponent)}${error} (${fit.clock} time)`));
+    return card(result, fit.name, growthChart(fit.points, fit, fit.variable, fit.name), escape(`time ~ ${fit.variable}^${threeDigits(fit.exponent)}${error} (${fit.clock} time)`));
   });
   return figures.length === 0 ? '' : `<div class="growth">${figures.join('')}</div>`;
 }

@@ -1,6 +1,6 @@
 /** What stands above everything: the device, how it was timed, and the run in a few numbers. */
 import { escape } from '../../src/report/markup.js';
-import { adapterLine } from '../figures.js';
+import { adapterLine, shortSamples } from '../figures.js';
 import { formatRate, formatSeconds } from '../format.js';
 import type { BenchResult } from '../harness/schema.js';
 import { bandText } from '../table.js';
@@ -20,7 +20,7 @@ function facts(result: BenchResult): [name: string, value: string][] {
     ['Suite', `${suite}${filter === null ? '' : `, only "${filter}"`}`],
     ['Stored choices', tuned ? `${tuned.choices} of ${tuned.date.slice(0, 10)}, beside the rules` : 'none: the rules alone'],
     ['Timers', `wall ${formatSeconds(timer.wallQuantum)}, GPU ${timer.gpuQuantum === null ? 'none' : formatSeconds(timer.gpuQuantum)}`],
-    ['Canary', `out of band ${canary.outOfBand} times in ${canary.of}; ${canary.discarded} samples discarded`],
+    ['Canary', `out of band ${canary.outOfBand} times in ${canary.of}; ${canary.discarded} samples discarded; ${shortSamples(result)} were too short for the timer`],
     ...canary.renewed.map((renewed): [string, string] => ['Device changed', bandText(renewed)]),
     ['Flags', e.flags.join(' ') || 'none'],
     ['Features', e.features.join(', ') || 'none'],

@@ -18,10 +18,12 @@ export function section(result: Pick<BenchResult, 'environment'>, title: string,
   return body === '' ? '' : `<section><h2>${escape(title)}${badge(result)}</h2><p>${escape(text)}</p>${body}</section>`;
 }
 
-/** A card with a heading, whose parts are HTML except for the title. */
-export function card(title: string, body: string, captionHtml: string): string {
+/** A card with a heading, which says so when the adapter is software. Its parts are HTML except for the title. */
+export function card({ environment }: Pick<BenchResult, 'environment'>, title: string, body: string, captionHtml: string): string {
   const caption = captionHtml === '' ? '' : `<figcaption>${captionHtml}</figcaption>`;
-  return `<figure class="card"><h3>${escape(title)}</h3>${body}${caption}</figure>`;
+  // Quieter than the badge of the section: there may be dozens of cards in it.
+  const mark = environment.adapter.software ? ' <span class="tag">software adapter</span>' : '';
+  return `<figure class="card"><h3>${escape(title)}${mark}</h3>${body}${caption}</figure>`;
 }
 
 /** Groups of rows by the name of the group, in order. */

@@ -69,6 +69,6 @@ export function peerSection(result: BenchResult): string {
   if (result.peers.length === 0) return '';
   const races = raceVerdicts(result);
   if (races.length === 0) return participants(result);
-  const cards = races.map((race) => card(nameOf(race), bars(result, race), caption(race)));
+  const cards = races.map((race) => card(result, nameOf(race), bars(result, race), caption(race)));
   return `${participants(result)}<p>Bars: ${escape(verdictCounts(races))}.</p>${summary(races)}<div class="pairs">${cards.join('')}</div>`;
 }

@@ -1,6 +1,6 @@
 /** How near every row comes to what the device did at best. */
 import { figure, legend, type Mark } from '../../src/report/markup.js';
-import { ratesOf, timeOf } from '../figures.js';
+import { ratesOf, softwareMark, timeOf } from '../figures.js';
 import type { BenchResult, Row } from '../harness/schema.js';
 import { rooflineChart, type RooflineSeries } from './charts.js';
 
@@ -30,5 +30,5 @@ export function roofline(result: BenchResult): string {
     'Each point is a row; the fastest row of each op is named where there is room. The line is what this device did at best: a copy on the left, multiply-adds in registers on the right. ' +
     'Operations and bytes are what the kernels state as necessary, so a point may lie above the line where caches help.';
   const legendHtml = legend(series.map(({ name, color, mark }) => ({ mark, color, text: name })));
-  return figure('Operations per second over operations per byte', `<div class="scroll chart">${rooflineChart(series, copy.value, fma.value)}</div>`, caption, legendHtml);
+  return figure(`Operations per second over operations per byte${softwareMark(result)}`, `<div class="scroll chart">${rooflineChart(series, copy.value, fma.value)}</div>`, caption, legendHtml);
 }

@@ -53,7 +53,7 @@ export function steps(result: BenchResult): string {
         `${time ? `${formatSeconds(time.median)} a step (${time.clock})` : 'no time'}, ${step.dispatches} dispatches, ` +
         `${encodeText(step.encodePerDispatch)} of CPU to encode one${step.encodeAgainPerDispatch ? ` (${encodeText(step.encodeAgainPerDispatch)} at once again, in warm caches)` : ''}, peak memory ${mebibytes(step.peakBytes)} beside a lower bound of ${mebibytes(step.lowerBoundBytes)}. ` +
         'Bars: from the end of the launch before to its own end, medians, so that they add up to the whole; shown where rounding is at most 1 % of a kernel’s time.';
-      return card(`Training step of ${step.preset}${step.options && `, ${step.options}`}${tuned}`, breakdown(step, result.timer), escape(caption));
+      return card(result, `Training step of ${step.preset}${step.options && `, ${step.options}`}${tuned}`, breakdown(step, result.timer), escape(caption));
     })
     .join('');
 }

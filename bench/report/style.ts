@@ -22,7 +22,7 @@ table.left th, table.left td { text-align: left; white-space: normal; vertical-a
 .tag { display: inline-block; margin-left: 6px; padding: 0 6px; border: 1px solid var(--line); border-radius: 99px; color: var(--muted); font-size: 11px; line-height: 1.5; white-space: nowrap; }
 .growth { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 16px; }
 .growth .card { margin: 0; padding: 16px; }
-h2 .badge { vertical-align: 3px; }
+h2 .badge { vertical-align: 3px; } h3 .tag { font-weight: 400; }
 details { margin: 12px 0; } summary { cursor: pointer; color: var(--muted); font-size: 14px; }
 @media (max-width: 560px) {
   main { padding: 28px 14px 60px; } h1 { font-size: 26px; } .card { padding: 16px 14px; }

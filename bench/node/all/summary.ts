@@ -1,5 +1,5 @@
 /** README.md of a results folder: a table of measured rows, with device and date, and how each part ended. */
-import { adapterLine, ratesOf, timeOf } from '../../figures.js';
+import { adapterLine, ratesOf, softwareMark, timeOf } from '../../figures.js';
 import { formatRate, formatSeconds, formatShare, threeDigits } from '../../format.js';
 import type { BenchResult, Row } from '../../harness/schema.js';
 import { pairedRows } from '../../pairs.js';
@@ -84,7 +84,7 @@ function kernelTable(result: BenchResult, pytorch: BenchResult | null): string[]
     ]];
   });
   const head = ['Kernel', 'Variant', TIME_HEAD, 'Error', 'Arithmetic (of the multiply-add peak)', 'Memory (of the copy peak)', ...(pytorch ? ['PyTorch eager (its time over ours)'] : [])];
-  return ['', '## Kernels', '', 'Matrix products by size, then of every kernel the row with most work. Errors are the largest, relative to the largest magnitude of the output.', '', ...table(head, cells)];
+  return ['', `## Kernels${softwareMark(result)}`, '', 'Matrix products by size, then of every kernel the row with most work. Errors are the largest, relative to the largest magnitude of the output.', '', ...table(head, cells)];
 }
 
 function ratioTable(result: BenchResult): string[] {
@@ -95,7 +95,7 @@ function ratioTable(result: BenchResult): string[] {
     const nameOf = ({ implementation, variant }: Row): string => (implementation === 'zygo' ? `zygo ${variant}` : implementation);
     return [[group, `${nameOf(a)} over ${nameOf(b)}`, `${threeDigits(ratio)}x (${threeDigits(low)} to ${threeDigits(high)})`]];
   });
-  return cells.length === 0 ? [] : ['', '## Ratios of times', '', 'Sampled in turns; 95 % intervals. Above 1 the second of the two is faster.', '', ...table(['In', 'What', 'Ratio'], cells)];
+  return cells.length === 0 ? [] : ['', `## Ratios of times${softwareMark(result)}`, '', 'Sampled in turns; 95 % intervals. Above 1 the second of the two is faster.', '', ...table(['In', 'What', 'Ratio'], cells)];
 }
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
@@ -123,7 +123,7 @@ function stepTable(result: BenchResult, pytorch: BenchResult | null): string[] {
     ];
   });
   const head = ['Step', 'Choices', TIME_HEAD, 'Error', 'Dispatches', 'CPU to encode one', 'Peak memory', 'Its lower bound', ...(pytorch ? ['PyTorch eager'] : [])];
-  return cells.length === 0 ? [] : ['', '## Training steps', '', ...table(head, cells)];
+  return cells.length === 0 ? [] : ['', `## Training steps${softwareMark(result)}`, '', ...table(head, cells)];
 }
 
 /** What was timed in Chrome, beside the same row in Node. */
@@ -138,7 +138,7 @@ function chromeTable(chrome: BenchResult, result: BenchResult | null): string[] 
   });
   if (cells.length === 0) return [];
   const where = `${chrome.environment.runtime}, on ${adapterLine(chrome)}; not sampled in turns with Node.`;
-  return ['', '## In Chrome', '', where, '', ...table(['Kernel', 'Variant or library', TIME_HEAD, 'Error', 'In Node (its time over the one in Chrome)'], cells)];
+  return ['', `## In Chrome${softwareMark(chrome)}`, '', where, '', ...table(['Kernel', 'Variant or library', TIME_HEAD, 'Error', 'In Node (its time over the one in Chrome)'], cells)];
 }
 
 /** The whole file. */
