@@ -13,6 +13,8 @@ const CASES: readonly ConvolutionCase[] = [
   { batch: 2, height: 6, width: 6, channels: 16, outputs: 32, kernelHeight: 3, kernelWidth: 3, stride: 2, padding: 1 },
   // Odd sizes, windows that do not reach the last row, strides beyond the window, no padding, much padding.
   { batch: 1, height: 7, width: 5, channels: 3, outputs: 5, kernelHeight: 3, kernelWidth: 3, stride: 2, padding: 1 },
+  { batch: 2, height: 5, width: 8, channels: 8, outputs: 4, kernelHeight: 3, kernelWidth: 3, stride: 2, padding: 1 },
+  { batch: 2, height: 5, width: 6, channels: 3, outputs: 4, kernelHeight: 3, kernelWidth: 3, stride: 1, padding: 2 },
   { batch: 3, height: 9, width: 4, channels: 4, outputs: 3, kernelHeight: 2, kernelWidth: 3, stride: 1, padding: 0 },
   { batch: 1, height: 8, width: 11, channels: 2, outputs: 4, kernelHeight: 2, kernelWidth: 2, stride: 3, padding: 0 },
   { batch: 1, height: 3, width: 2, channels: 4, outputs: 8, kernelHeight: 3, kernelWidth: 5, stride: 2, padding: 3, gelu: true },

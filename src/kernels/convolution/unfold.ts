@@ -9,6 +9,11 @@ export interface Window {
   readonly padding: number;
 }
 
+/** Columns of convolution/unfold_3x3_rgb: 27 places, and zeros up to whole vec4s. */
+const RGB_COLUMNS = 28;
+
+const isThree = ({ kernelHeight, kernelWidth }: Window): boolean => kernelHeight === 3 && kernelWidth === 3;
+
 /** Height or width of a convolution's result. */
 export function outputLength(length: number, kernel: number, stride: number, padding: number): number {
   return Math.floor((length + 2 * padding - kernel) / stride) + 1;
@@ -34,17 +39,21 @@ function launchOf(x: readonly number[], { kernelHeight, kernelWidth, stride, pad
  * @param geluGradient of dx's shape, values before a GELU that gave the image: dx becomes their gradient
  */
 export function fold(engine: Engine, drows: Tensor, dx: Tensor, window: Window, geluGradient: Tensor | null = null): void {
-  const { lanes, constants, params } = launchOf(dx.shape, window, drows.shape[1]);
-  const count = dx.size / lanes;
-  engine.dispatch({
-    shader: 'convolution/fold',
+  const { lanes, constants, pixels, params } = launchOf(dx.shape, window, drows.shape[1]);
+  const launch = {
     constants: { ...constants, GELU_GRADIENT: geluGradient !== null },
     tensors: { drows, p: geluGradient ?? drows, dx },
-    params: { count, ...params },
-    workgroups: gridFor(count),
     flops: drows.size + (geluGradient ? 22 * dx.size : 0),
     bytes: 4 * (drows.size + dx.size + (geluGradient?.size ?? 0)),
-  });
+  };
+  const { height, width, channels, outHeight, outWidth, rowLength } = params;
+  if (isThree(window) && window.stride === 2 && window.padding === 1) {
+    const count = pixels * channels;
+    engine.dispatch({ ...launch, shader: 'convolution/fold_3x3', params: { count, height, width, channels, outHeight, outWidth, rowLength }, workgroups: gridFor(count) });
+  } else {
+    const count = dx.size / lanes;
+    engine.dispatch({ ...launch, shader: 'convolution/fold', params: { count, ...params }, workgroups: gridFor(count) });
+  }
 }
 
 /**
@@ -63,14 +72,13 @@ export function unfold(engine: Engine, x: Tensor, window: Window, columns: numbe
     throw new ShapeError(`A window of ${kernelHeight} x ${kernelWidth} with padding ${padding} does not fit images ${formatShape(x.shape)}.`);
   }
   const rows = engine.empty([pixels, columns], 'f32', 'unfolded');
-  engine.dispatch({
-    shader: 'convolution/unfold',
-    constants,
-    tensors: { x, rows },
-    params: { pixels, ...params },
-    workgroups: gridFor(pixels * kernelHeight),
-    bytes: 4 * (x.size + rows.size),
-  });
+  const launch = { tensors: { x, rows }, bytes: 4 * (x.size + rows.size) };
+  if (isThree(window) && x.shape[3] === 3 && columns === RGB_COLUMNS) {
+    const { height, width, outHeight, outWidth, stride } = params;
+    engine.dispatch({ ...launch, shader: 'convolution/unfold_3x3_rgb', params: { windows: pixels, height, width, outHeight, outWidth, stride, padding }, workgroups: gridFor(pixels) });
+  } else {
+    engine.dispatch({ ...launch, shader: 'convolution/unfold', constants, params: { pixels, ...params }, workgroups: gridFor(pixels * kernelHeight) });
+  }
   engine.record('unfold', [x], [rows], (context) => {
     if (context.needs(0)) fold(engine, context.gradient(0), context.target(0), window);
   });
