@@ -16,8 +16,10 @@ import type { BenchResult, Row } from './harness/schema.js';
 import { ratioOfMedians, type Ratio } from '../src/timing/statistics.js';
 import { columns } from './table.js';
 
+/** What is said of a row: see the rule above; repaired is timed in B only, untimed in neither. */
 export type Verdict = 'faster' | 'slower' | 'same' | 'ambiguous' | 'broken' | 'repaired' | 'untimed';
 
+/** One row of both files. `ratio` is B's median time over A's (no unit), null where one of them has none. */
 export interface ComparedRow {
   readonly id: string;
   readonly verdict: Verdict;
@@ -28,6 +30,7 @@ export interface ComparedRow {
   readonly peer: boolean;
 }
 
+/** Two files, row by row. */
 export interface ComparedFiles {
   readonly rows: readonly ComparedRow[];
   /** Rows that only one of the files has. */

@@ -28,6 +28,7 @@ export function headLines(head: Pick<BenchResult, 'environment' | 'timer' | 'pea
   ];
 }
 
+/** Heads of a table of rows; `IQR` is relative to the median, `n` is followed by the number of dropped samples. */
 export const ROW_HEAD = ['time', 'IQR', 'clock', 'wall', 'cold', 'n', 'FLOP/s', 'of FMA', 'B/s', 'of copy', 'error', 'stopped', 'row'] as const;
 
 function shareOf(value: number | null): string {

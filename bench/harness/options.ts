@@ -3,6 +3,7 @@ import type { PeerName } from '../peers/names.js';
 import type { SuiteName } from '../suites/names.js';
 import { FEWEST_SAMPLES, type StopRule } from './sampler.js';
 
+/** How long and how often a run samples, and the sizes of its own buffers. */
 export interface MeasureOptions {
   readonly rule: StopRule;
   /** Bytes that are written to flush caches; 0 leaves the cold time out. */

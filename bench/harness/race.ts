@@ -27,6 +27,7 @@ export interface ReadyWork {
   destroy(): void;
 }
 
+/** Who takes part in a race: the name of its row, and how its work is made ready. */
 export interface Contestant {
   readonly name: RowName;
   prepare(engine: Engine): Promise<ReadyWork>;

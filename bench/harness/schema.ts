@@ -50,9 +50,10 @@ const row = z.object({
   note: z.string(),
   check: z
     .object({
-      /** Largest error, relative to the largest magnitude of its output; null when not finite. */
+      /** Largest error of `output`, relative to the largest magnitude in it; null when not finite. */
       error: z.number().nonnegative().nullable(),
       tolerance: z.number().positive(),
+      /** Of all outputs the one whose error is the largest share of its tolerance. */
       output: z.string(),
       /** What it was compared with. */
       against: z.string(),
@@ -144,6 +145,7 @@ const peer = z.object({
 
 const peak = z.object({ value: z.number().positive(), how: z.string(), samples: z.array(seconds), tried: z.array(z.object({ how: z.string(), value: z.number() })) });
 
+/** The whole file. Times are in seconds, memory in bytes, work in floating-point operations and bytes, rates in those per second. */
 export const resultSchema = z.object({
   format: z.literal('zygo-bench'),
   version: z.literal(FORMAT_VERSION),
@@ -193,13 +195,21 @@ export const resultSchema = z.object({
   seconds,
 });
 
+/** A result file, read. */
 export type BenchResult = z.infer<typeof resultSchema>;
+/** One measured kernel or step: times in seconds per repeat, memory and traffic in bytes. */
 export type Row = z.infer<typeof row>;
+/** How many times as long one row takes as another (no unit), with the bootstrap interval of 95 %. */
 export type Comparison = z.infer<typeof comparison>;
+/** Times over sizes, [size, seconds], and the fit seconds = factor x size^exponent; `standardError` is the exponent's. */
 export type Series = z.infer<typeof series>;
+/** What is known of a training step besides its row's times: memory in bytes, CPU time per dispatch and time by shader in seconds. */
 export type TrainingFigures = z.infer<typeof training>;
+/** Another library of a run: what was loaded, or why not. */
 export type PeerFacts = z.infer<typeof peer>;
+/** What the device did at best, in bytes or operations per second, with the seconds per repeat behind it. */
 export type Peak = z.infer<typeof peak>;
+/** Hot samples of a row, in seconds per repeat. */
 export type Samples = z.infer<typeof samples>;
 
 /**

@@ -1,6 +1,7 @@
 /** Horizontal bars as HTML: their names and values stay legible on a narrow screen, where a drawing would shrink. */
 import { escape } from '../../src/report/markup.js';
 
+/** One bar. */
 export interface Bar {
   readonly name: string;
   /** Small words after the name, such as "rule". */

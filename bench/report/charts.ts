@@ -10,6 +10,7 @@ echarts.use([LabelLayout]);
 const GRID = { left: 8, right: 24, top: 26, bottom: 22, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' };
 const LOG_AXIS = { ...VALUE_AXIS, type: 'log', minorSplitLine: { show: false }, nameTextStyle: FONT };
 
+/** One row in the roofline. */
 export interface RooflinePoint {
   /** The op; its fastest point carries the name. */
   readonly name: string;

@@ -12,6 +12,7 @@ const WIDE = 30;
 
 function facts(result: BenchResult): [name: string, value: string][] {
   const { environment: e, timer, canary, suite, filter, tuned } = result;
+  const short = shortSamples(result);
   return [
     ['System', `${e.system}, ${e.runtime}`],
     ['Dawn', e.dawn ? `npm webgpu ${e.dawn}` : 'the browser’s'],
@@ -20,7 +21,7 @@ function facts(result: BenchResult): [name: string, value: string][] {
     ['Suite', `${suite}${filter === null ? '' : `, only "${filter}"`}`],
     ['Stored choices', tuned ? `${tuned.choices} of ${tuned.date.slice(0, 10)}, beside the rules` : 'none: the rules alone'],
     ['Timers', `wall ${formatSeconds(timer.wallQuantum)}, GPU ${timer.gpuQuantum === null ? 'none' : formatSeconds(timer.gpuQuantum)}`],
-    ['Canary', `out of band ${canary.outOfBand} times in ${canary.of}; ${canary.discarded} samples discarded; ${shortSamples(result)} were too short for the timer`],
+    ['Canary', `out of band ${canary.outOfBand} times in ${canary.of}; ${canary.discarded} samples discarded${short > 0 ? `; ${short} were too short for the timer` : ''}`],
     ...canary.renewed.map((renewed): [string, string] => ['Device changed', bandText(renewed)]),
     ['Flags', e.flags.join(' ') || 'none'],
     ['Features', e.features.join(', ') || 'none'],

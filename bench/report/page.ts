@@ -35,7 +35,7 @@ export function renderBenchReport(result: BenchResult, pytorch: BenchResult | nu
     part('Stored choices', 'What zygo tune chose for this adapter, in turns with the rules, where the two differ.', tunedRows(result)),
     part('Growth', 'How time grows with size: measured points and the fitted power law.', growth(result)),
     part('Training steps', 'Whole steps: augmentation, both networks, losses, backward pass, optimiser and running average.', steps(result)),
-    part('All rows', 'Medians. Errors are the largest, relative to the largest magnitude of the output; a wrong row has no time. First run and Compile were taken once: < stands before the shortest time that the timer tells. n: samples, and in brackets those that were dropped, beside a canary out of its band or too short for the timer.', allRows(result)),
+    part('All rows', 'Medians. Errors are the largest of an output, relative to the largest magnitude in it; of several outputs, of the one that uses most of its tolerance. A wrong row has no time. First run and Compile were taken once: < stands before the shortest time that the timer tells. n: samples, and in brackets those that were dropped, beside a canary out of its band or too short for the timer.', allRows(result)),
     part('Left out', 'What this device could not run in time, and what was scaled down.', skipped(result)),
   ];
   return (

@@ -31,6 +31,7 @@ const SUBMIT_SECONDS = 0.02;
 const SUBMIT_LAUNCHES = 2000;
 const NANOSECONDS = 1e-9;
 
+/** Times steps of one engine, in seconds. It holds a query set and small buffers until it is destroyed. */
 export class DeviceTimer {
   private queries: GPUQuerySet | null;
   private readonly resolved: GPUBuffer | null;

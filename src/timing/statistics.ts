@@ -17,6 +17,7 @@ export function quantile(values: readonly number[], q: number): number {
   return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
 }
 
+/** The middle of at least one number, in their unit. */
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }

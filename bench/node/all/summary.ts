@@ -13,6 +13,7 @@ export interface TrainingSpeed {
   readonly batch: number;
 }
 
+/** What the file is written from. */
 export interface SummaryInput {
   readonly state: AllState;
   /** Titles of the parts by name, in order. */
@@ -84,7 +85,7 @@ function kernelTable(result: BenchResult, pytorch: BenchResult | null): string[]
     ]];
   });
   const head = ['Kernel', 'Variant', TIME_HEAD, 'Error', 'Arithmetic (of the multiply-add peak)', 'Memory (of the copy peak)', ...(pytorch ? ['PyTorch eager (its time over ours)'] : [])];
-  return ['', `## Kernels${softwareMark(result)}`, '', 'Matrix products by size, then of every kernel the row with most work. Errors are the largest, relative to the largest magnitude of the output.', '', ...table(head, cells)];
+  return ['', `## Kernels${softwareMark(result)}`, '', 'Matrix products by size, then of every kernel the row with most work. Errors are the largest of an output, relative to the largest magnitude in it; of several outputs, of the one that uses most of its tolerance.', '', ...table(head, cells)];
 }
 
 function ratioTable(result: BenchResult): string[] {
