@@ -6,11 +6,13 @@ import { openEngine } from '../src/kernels/open-engine.js';
 import { filled, l2Normalize, launchProduct, matmul } from '../src/kernels/index.js';
 import { VARIANT_FAMILIES } from '../src/kernels/variants.js';
 import { findNodeGpu } from '../src/platform/node/gpu.js';
+import { FileTuningStore } from '../src/platform/node/tuning-store.js';
 import { shaderSources } from '../src/shaders.generated.js';
 import { makeCandidates } from '../src/tuning/candidates.js';
 import { Replay } from '../src/timing/replay.js';
-import { deviceClock, traceProblems, tuneStep, TUNED_FAMILIES, type DeviceClock, type TracedProblem, type TuneOptions } from '../src/tuning/index.js';
+import { deviceClock, storingEach, traceProblems, tuneStep, TUNED_FAMILIES, type DeviceClock, type TracedProblem, type TuneOptions, type TuningRecord } from '../src/tuning/index.js';
 import { workloadOf } from '../src/tuning/workloads/index.js';
+import { inFolder } from './cli-process.js';
 import { openTestEngine, randomValues, withOwnEngine } from './helpers.js';
 
 let found: ReturnType<typeof findNodeGpu> | null = null;
@@ -44,6 +46,7 @@ function work(engine: Engine): void {
   engine.capture('work', () => l2Normalize(engine, matmul(engine, a, a))).destroy();
 }
 const onlyMatmul = ({ family }: { readonly family: string }): boolean => family === 'matmul';
+const onlyRows = ({ family }: { readonly family: string }): boolean => family === 'rows';
 const PROBLEM = 'm8 n8 k8 b1';
 
 function options(more: Partial<TuneOptions>): TuneOptions {
@@ -154,6 +157,25 @@ test('the fastest variant wins, is kept with every time, and is not measured aga
   const again = await tuneStep(work, options({ known: records, timerOf }));
   assert.deepEqual([again.records, again.measured, asked.length], [records, 0, 0]);
 });
+
+test('what was measured is stored, whatever ends the tuning after it', () =>
+  inFolder(async (folder) => {
+    const store = new FileTuningStore(folder);
+    const environment = { adapter: { vendor: '', architecture: '', device: '', description: '' }, features: [], runtime: '', zygo: '' };
+    const before: TuningRecord = { family: 'softmax', problem: 'r1 c1', rule: 'x', winner: 'x', candidates: [], shaders: [], kernels: '', clock: 'gpu', date: '' };
+    let winner = '';
+    await withOwnEngine(async (engine) => {
+      const { candidates, byRule } = (await traceProblems(engine, () => work(engine))).find(onlyRows) ?? assert.fail();
+      winner = candidates.find((variant) => variant !== byRule) ?? assert.fail();
+    });
+    let traces = 0;
+    const keep = storingEach(store, environment, [before]);
+    // A winner that the rule did not choose is traced again.
+    const build = (engine: Engine): void => (++traces === 1 ? work(engine) : assert.fail('out of memory'));
+    await assert.rejects(tuneStep(build, options({ wanted: onlyRows, timerOf: clockOf({ [winner]: 1 }).timerOf, onMeasured: async (record) => void (await keep(record)) })), /out of memory/);
+    assert.equal(traces, 2);
+    assert.deepEqual((await store.load(environment)).set?.records.map(({ family, winner: won }) => [family, won]), [['rows', winner], ['softmax', 'x']]);
+  }));
 
 test('a wrong variant gets no time, one that does not compile is named, and the rest is measured', async () => {
   const tile = shaderSources['matmul/matmul_tile'];

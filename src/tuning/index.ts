@@ -15,7 +15,7 @@ export {
   type TuningRecord,
   type TuningSet,
 } from './record.js';
-export { environmentName, type LoadedTuning, type TuningStore } from './store.js';
+export { environmentName, storingEach, type LoadedTuning, type TuningStore } from './store.js';
 export { mergedRecords, summaryOf, type TunedGain, type TuningSummary } from './summary.js';
 export { traceProblems, type TracedLaunch, type TracedProblem, type TracedTensor } from './trace.js';
 export { tuneStep, type TuneOptions, type TuneResult } from './tune.js';

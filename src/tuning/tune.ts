@@ -23,7 +23,9 @@ export interface TuneOptions {
   readonly wanted?: (problem: TracedProblem) => boolean;
   /** Something to time with in place of the device's clock, for tests. */
   readonly timerOf?: (engine: Engine) => Promise<DeviceClock>;
-  /** A problem was measured, or turned out to have nothing to choose (null). */
+  /** A problem was measured just now; awaited, so that it can be stored before the next one. What it throws ends the tuning. */
+  readonly onMeasured?: (record: TuningRecord) => Promise<void>;
+  /** A problem was measured, is known, or turned out to have nothing to choose (null). */
   readonly onProblem?: (problem: TracedProblem, record: TuningRecord | null, done: number, total: number) => void;
   /** Stops between two problems; what was measured is kept. */
   readonly signal?: AbortSignal;
@@ -160,10 +162,10 @@ function inOrder(problems: readonly TracedProblem[]): TracedProblem[] {
  * Tunes what a piece of work chooses.
  * @param build captures the work's steps on an engine, inside a scope of its own; they need not run. Called at least
  *   once, and again while winners bring up new problems.
- * @throws what `open` and `build` throw
+ * @throws what `open`, `build` and `onMeasured` throw
  */
 export async function tuneStep(build: (engine: Engine) => unknown, options: TuneOptions): Promise<TuneResult> {
-  const { known = [], wanted = () => true, onProblem, signal } = options;
+  const { known = [], wanted = () => true, onMeasured, onProblem, signal } = options;
   const bench = new Bench(options);
   const held = new Map(known.map((record) => [recordKey(record), record]));
   for (const record of known) bench.winners.set(recordKey(record), record.winner);
@@ -194,6 +196,7 @@ export async function tuneStep(build: (engine: Engine) => unknown, options: Tune
             bench.close();
             failed.push({ family: problem.family, problem: problem.problem, reason: error instanceof Error ? error.message.split('\n')[0] : String(error) });
           }
+          if (record) await onMeasured?.(record);
         }
         if (record) {
           records.set(key, record);

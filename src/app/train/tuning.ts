@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/index.js';
 import { presetNamed } from '../../model/presets.js';
 import { IndexedDbTuningStore } from '../../platform/browser/tuning-store.js';
 import { shaderSources } from '../../shaders.generated.js';
-import { capturePresetSteps, choicesOf, currentRecords, lookupOf, mergedRecords, summaryOf, tuneStep, tuningEnvironment, type TuningEnvironment, type TuningRecord, type TuningSummary } from '../../tuning/index.js';
+import { capturePresetSteps, choicesOf, currentRecords, lookupOf, mergedRecords, storingEach, summaryOf, tuneStep, tuningEnvironment, type TuningEnvironment, type TuningRecord, type TuningSummary } from '../../tuning/index.js';
 import type { TrainSettings } from './settings.js';
 
 const store = new IndexedDbTuningStore();
@@ -37,8 +37,8 @@ export async function clearStored(engine: Engine): Promise<void> {
 }
 
 /**
- * Measures the choices of the settings' preset, batch and precision that are not stored yet, and stores them; also when it is
- * stopped on its way.
+ * Measures the choices of the settings' preset, batch and precision that are not stored yet, and stores each at once:
+ * whatever ends it, a closed page too, leaves what was measured.
  * @param open a new engine on the adapter
  * @param signal stops after the problem that is being measured
  */
@@ -51,6 +51,7 @@ export async function tune(
   let first: Engine | null = await open();
   const environment = environmentOf(first);
   const known = await storedRecords(first);
+  const keep = storingEach(store, environment, known);
   const { records } = await tuneStep((engine) => capturePresetSteps(engine, presetNamed(preset), batch, precision), {
     open: async () => {
       const engine = first ?? (await open());
@@ -59,10 +60,9 @@ export async function tune(
     },
     sources: shaderSources,
     known,
+    onMeasured: async (record) => void (await keep(record)),
     onProblem: (_problem, _record, done, total) => onProgress(done, total),
     signal,
   });
-  const all = mergedRecords(known, records);
-  if (all.length > 0) await store.save({ format: 1, environment, records: all });
-  return summaryOf(all);
+  return summaryOf(mergedRecords(known, records));
 }

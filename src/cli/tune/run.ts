@@ -8,6 +8,7 @@ import { capturePresetSteps } from '../../tuning/preset.js';
 import { recordKey, type TuningSet } from '../../tuning/record.js';
 import { mergedRecords } from '../../tuning/summary.js';
 import type { TracedProblem } from '../../tuning/trace.js';
+import { storingEach } from '../../tuning/store.js';
 import { tuneStep } from '../../tuning/tune.js';
 import { openDevice } from '../device.js';
 import { CommandFailure, EXIT, sentence } from '../failure.js';
@@ -26,9 +27,13 @@ export interface TuneCommandOptions extends Pick<TrainOptions, 'preset' | 'batch
   readonly retune: boolean;
 }
 
-async function saved(set: TuningSet): Promise<string> {
+/**
+ * Waits for a store; gives where it is.
+ * @throws {CommandFailure} when it cannot be
+ */
+async function saved(storing: Promise<string>): Promise<string> {
   try {
-    return await new FileTuningStore().save(set);
+    return await storing;
   } catch (cause) {
     throw new CommandFailure(EXIT.failed, `The tuned kernel choices cannot be stored (${reasonOf(cause)}): expected a cache folder that can be written; ZYGO_CACHE names another one.`, { cause });
   }
@@ -44,7 +49,7 @@ function presetFor({ preset, statistics }: TuneCommandOptions): Preset {
  * Measures the kernel choices of a preset's training step on this machine's adapter, prints them and stores them.
  * @throws {InputError} when an option cannot be used
  * @throws {CommandFailure} when there is no adapter, the winners cannot be stored, a candidate gave wrong results, or
- *   Ctrl-C was pressed (what was measured until then is stored)
+ *   Ctrl-C was pressed; what was measured until then is stored in each case
  */
 export async function runTune(options: TuneCommandOptions): Promise<void> {
   const { adapter, subgroupMatrix, filter, json, retune } = options;
@@ -59,6 +64,8 @@ export async function runTune(options: TuneCommandOptions): Promise<void> {
     let unused: Engine | null = first;
     const environment = environmentHere(first);
     const stored = await storedRecords(first, say);
+    const keep = storingEach(new FileTuningStore(), environment, stored);
+    let place = 'Nothing new to store.';
     let problems = 0;
     const { records, measured, failed } = await tuneStep((engine) => capturePresetSteps(engine, preset, options.batch ?? preset.full.batch, options.precision), {
       open: async () => {
@@ -71,6 +78,9 @@ export async function runTune(options: TuneCommandOptions): Promise<void> {
       known: retune ? [] : stored,
       wanted: held,
       signal: interrupt.signal,
+      onMeasured: async (record) => {
+        place = `Stored in ${await saved(keep(record))}.`;
+      },
       onProblem: (_problem, _record, done, total) => {
         if (done === 1) progress.begin('Kernel choices', total, { unit: 'problems' });
         problems += 1;
@@ -82,7 +92,6 @@ export async function runTune(options: TuneCommandOptions): Promise<void> {
       throw new InputError(`--filter "${filter ?? ''}" leaves no problem of the preset ${preset.name}: expected a part of a family or of its sizes, such as matmul, or several with | between them.`);
     }
     const set: TuningSet = { format: 1, environment, records: mergedRecords(stored, records) };
-    const place = measured > 0 ? `Stored in ${await saved(set)}.` : 'Nothing new to store.';
     const print = (line: string): void => void process.stdout.write(`${line}\n`);
     for (const line of tableLines(records)) print(line);
     for (const { family, problem, reason } of failed) print(`${family} ${problem}: not measured (${sentence(reason)})`);
