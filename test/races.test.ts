@@ -43,6 +43,7 @@ test('only variants that need an optional feature are left out, and exceptions a
     'matmul/matmul_f16_native',
     'matmul/matmul_quad',
     'normalization/layer_norm_backward_quad',
+    'normalization/layer_norm_f16_quad',
     'normalization/layer_norm_quad',
     'normalization/softmax_backward_quad',
     'normalization/softmax_quad',

@@ -58,12 +58,12 @@ function quadLaunch(pass: 'forward' | 'backward', rows: number, pieces: number):
 /**
  * The launch that the engine chooses for rows of `columns` floats (family 'layer-norm'): `quad` on a software adapter,
  * `kept` on a GPU, where they take such rows; null for `reread`, which takes all.
- * @param half whether the result is f16, which `quad` has not
+ * @param half whether the result is f16
  */
 export function layerNormLaunch(engine: Engine, pass: 'forward' | 'backward', rows: number, columns: number, half = false): LayerNormLaunch | null {
   const vectors = columns / 4;
   const kept = Number.isInteger(vectors) && lanesOf(vectors).pieces <= MOST_KEPT[pass];
-  const quad = !half && columns % 16 === 0 && columns / 16 <= MOST_QUAD && engine.device.features.has('subgroups');
+  const quad = columns % 16 === 0 && columns / 16 <= MOST_QUAD && engine.device.features.has('subgroups');
   const candidates: LayerNormVariant[] = ['reread', ...(kept ? (['kept'] as const) : []), ...(quad ? (['quad'] as const) : [])];
   const preferred: LayerNormVariant = engine.info.software ? 'quad' : 'kept';
   const byRule = candidates.includes(preferred) ? preferred : 'reread';
