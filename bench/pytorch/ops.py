@@ -1,21 +1,16 @@
-"""Zygo's rows as PyTorch work: each op is found by its name, and its sizes are read from the row's shape."""
+"""Zygo's rows as PyTorch work: each op is found by its name, and its sizes are read from the row's shape.
 
-import re
+An op takes (shape, MLP ratio) and gives the tensors that have gradients, by name; functions of all tensors, by variant;
+and, if there are any, tensors without a gradient.
+"""
 
 import torch
 import torch.nn.functional as F
 
 from attention import window_attention
+from moves import MOVES, normal, numbers
 
 EPSILON = 0.1
-
-
-def numbers(text):
-    return [int(number) for number in re.findall(r"\d+", text)]
-
-
-def normal(*shape, scale=1.0, offset=0.0):
-    return scale * torch.randn(shape) + offset
 
 
 def sinkhorn(cost, a, b, iterations):
@@ -48,6 +43,11 @@ def matmul(shape, _):
     return {"a": normal(m, k), "b": normal(k, n)}, {"eager": lambda t: t["a"] @ t["b"]}
 
 
+def weight_gradient(shape, _):
+    tokens, outputs, _, inputs = numbers(shape)
+    return {"dy": normal(tokens, outputs), "x": normal(tokens, inputs)}, {"eager": lambda t: t["dy"].t() @ t["x"]}
+
+
 def linear(shape, _):
     rows, inputs, outputs = numbers(shape)[:3]
     named = {"x": normal(rows, inputs), "weight": normal(outputs, inputs, scale=inputs**-0.5), "bias": normal(outputs)}
@@ -61,6 +61,15 @@ def linear(shape, _):
         return y + t["residual"] if residual else y
 
     return named, {"eager": run}
+
+
+def mlp(shape, _):
+    rows, inputs, hidden, outputs = numbers(shape)[:4]
+    named = {
+        "x": normal(rows, inputs), "up": normal(hidden, inputs, scale=inputs**-0.5), "upBias": normal(hidden),
+        "down": normal(outputs, hidden, scale=hidden**-0.5), "downBias": normal(outputs), "residual": normal(rows, outputs),
+    }
+    return named, {"eager": lambda t: F.linear(F.gelu(F.linear(t["x"], t["up"], t["upBias"])), t["down"], t["downBias"]) + t["residual"]}
 
 
 def layer_norm(shape, _):
@@ -133,13 +142,27 @@ def convolution(shape, _):
     return named, {"eager": run}
 
 
+def stem(shape, _):
+    batch, height, width, channels, middle, outputs = numbers(shape)[:6]
+    weight = lambda to, source: normal(to, source, 3, 3, scale=(9 * source) ** -0.5)
+    named = {"weight1": weight(middle, channels), "bias1": normal(middle), "weight2": weight(outputs, middle), "bias2": normal(outputs)}
+
+    def run(t):
+        between = F.gelu(F.conv2d(t["image"], t["weight1"], t["bias1"], stride=2, padding=1))
+        return F.conv2d(between, t["weight2"], t["bias2"], stride=2, padding=1)
+
+    return named, {"eager": run}, {"image": normal(batch, channels, height, width)}
+
+
 def mean_pool(shape, _):
     return {"x": normal(*numbers(shape))}, {"eager": lambda t: t["x"].mean(1)}
 
 
 OPS = {
     "matmul": matmul,
+    "weight gradient": weight_gradient,
     "linear": linear,
+    "mlp": mlp,
     "layerNorm": layer_norm,
     "batchNorm": batch_norm,
     "softmax": rowwise(lambda x: x.softmax(-1)),
@@ -151,5 +174,7 @@ OPS = {
     "regionPool": pooling,
     "sinkhorn": transport,
     "conv2d": convolution,
+    "convolutionStem": stem,
     "meanPool": mean_pool,
+    **MOVES,
 }

@@ -17,11 +17,9 @@ import time
 
 import torch
 
-from ops import OPS, normal, numbers
-from swin import TrainingStep
-from timing import measure, summary
+from timing import FEWEST_SAMPLES, QUANTA_PER_SAMPLE, measure, probe, summary
+from work import work_of
 
-TOLERANCE = 1e-3
 SECTIONS = ("kernels", "ladder", "comparison", "training")
 
 
@@ -38,137 +36,43 @@ def rows_of(files):
         for row in result["rows"]:
             if row["section"] not in SECTIONS or row["implementation"] != "zygo" or row["series"]:
                 continue
-            work = (row["op"], row["shape"], row["pass"], row["model"] if row["op"] == "training step" else "")
+            work = (row["op"], row["shape"], row["pass"], row["model"] if row["op"].startswith("training step") else "")
             wanted.setdefault(work, row)
     if environment is None:
         sys.exit("No result could be read: expected files that \"npm run bench -- --json FILE\" wrote.")
     return list(wanted.values()), environment
 
 
-def relative_error(actual, expected):
-    largest = expected.abs().max().item()
-    difference = (actual.double() - expected).abs().max().item()
-    return difference if largest == 0 else difference / largest
-
-
-def forward_and_backward(run, tensors, given_pass):
-    """The function to be timed, and one that gives what is checked."""
-    inputs = list(tensors.values())
-    if given_pass == "forward":
-        def forward():
-            with torch.no_grad():
-                return run(tensors)
-
-        return forward, lambda: [forward()]
-    y = run(tensors)
-    torch.manual_seed(77)
-    dy = torch.randn(y.shape).to(y)
-    if given_pass == "backward":
-        backward = lambda: torch.autograd.grad(y, inputs, dy, retain_graph=True)
-        return backward, lambda: list(backward())
-
-    def both():
-        result = run(tensors)
-        return result, torch.autograd.grad(result, inputs, dy)
-
-    def checked():
-        result, gradients = both()
-        return [result.detach(), *gradients]
-
-    return both, checked
-
-
-def op_work(row, device, presets):
-    """(variant, function, error) of each way to do a row's work."""
-    ratio = presets.get(row["model"], {}).get("backbone", {}).get("mlpRatio", 4)
-    torch.manual_seed(11)
-    named, variants = OPS[row["op"]](row["shape"], ratio)
-    for variant, run in variants.items():
-        def tensors(dtype):
-            return {name: value.to(device, dtype).requires_grad_(row["pass"] != "forward") for name, value in named.items()}
-
-        work, checked = forward_and_backward(run, tensors(torch.float32), row["pass"])
-        _, exact = forward_and_backward(run, tensors(torch.float64), row["pass"])
-        error = max(relative_error(actual, expected) for actual, expected in zip(checked(), exact()))
-        yield variant, work, error
-
-
-def optimizer_work(row, device):
-    """Optimiser rows: one tensor per 64 Ki parameters, as a network has many."""
-    (size,) = numbers(row["shape"])
-    sizes = [65536] * (size // 65536) + ([size % 65536] if size % 65536 else [])
-    parameters = [normal(part).to(device).requires_grad_() for part in sizes]
-    others = [normal(part).to(device) for part in sizes]
-    if row["op"] == "adamw":
-        for parameter, gradient in zip(parameters, others):
-            parameter.grad = gradient
-        optimizer = torch.optim.AdamW(parameters, lr=1e-7, weight_decay=0.05, foreach=True)
-        yield "eager", optimizer.step, None
-    elif row["op"] == "ema":
-        def average():
-            with torch.no_grad():
-                torch._foreach_mul_(parameters, 0.99)
-                torch._foreach_add_(parameters, others, alpha=0.01)
-
-        yield "eager", average, None
-    else:
-        def norm():
-            return torch.stack([value.norm() for value in torch._foreach_mul(others, 1.0)]).norm()
-
-        yield "eager", norm, None
-
-
-def step_work(row, device, presets, autocast):
-    preset = presets.get(row["model"])
-    batch, size = numbers(row["shape"])[:2]
-    if preset is None or preset["backbone"]["imageSize"] != size:
-        return
-    torch.manual_seed(5)
-    step = TrainingStep(preset, batch, device)
-    if not torch.isfinite(step()).item():
-        raise RuntimeError("the loss of the training step is not finite")
-    yield "eager", step, None
-    if autocast:
-        del step
-        yield f"autocast {autocast}", TrainingStep(preset, batch, device, {"float16": torch.float16, "bfloat16": torch.bfloat16}[autocast]), None
-
-
-def work_of(row, device, presets, autocast):
-    if row["op"] == "training step":
-        return step_work(row, device, presets, autocast)
-    if row["op"] in ("adamw", "ema", "gradient norm"):
-        return optimizer_work(row, device)
-    if row["op"] in OPS:
-        return op_work(row, device, presets)
-    return ()
-
-
-def result_row(row, variant, implementation, device):
-    # A step in another precision is other work: it must not be compared as the same.
-    op = f"{row['op']}, {variant}" if variant.startswith("autocast") else row["op"]
-    names = [row["section"], op, row["shape"], row["pass"], implementation, variant]
+def result_row(row, work, implementation):
+    op = work.op or row["op"]
+    names = [row["section"], op, row["shape"], row["pass"], implementation, work.variant]
     same = {key: row[key] for key in ("section", "shape", "model", "pass", "flops", "bytes")}
     empty = {"check": None, "dispatches": 0, "peakBytes": 0, "lowerBoundBytes": 0, "compile": None, "firstRun": None, "hot": None, "cold": None, "summary": None, "series": None, "choices": []}
-    return {**same, **empty, "op": op, "id": " | ".join(names), "group": f"PyTorch: {op} {row['shape']}, {row['pass']}", "implementation": implementation, "variant": variant, "status": "failed", "note": ""}
+    return {**same, **empty, "op": op, "id": " | ".join(names), "group": f"PyTorch: {op} {row['shape']}, {row['pass']}", "implementation": implementation, "variant": work.variant, "status": "failed", "note": ""}
 
 
-def measured(row, variant, work, error, implementation, device, options):
-    made = result_row(row, variant, implementation, device)
-    if error is not None:
-        made["check"] = {"error": error if error == error and error != float("inf") else None, "tolerance": TOLERANCE, "output": "all", "against": "the same work in float64"}
-        if not error <= TOLERANCE:
-            return {**made, "status": "wrong", "note": "differs from float64, so there is no time"}
+def measured(made, work, device, timer, options):
+    """The row with its check and, where that was passed, its times."""
+    finite = work.error == work.error and work.error != float("inf")
+    made["check"] = {"error": work.error if finite else None, "tolerance": work.tolerance, "output": "all", "against": work.against}
+    if not (finite and work.error <= work.tolerance):
+        return {**made, "status": "wrong", "note": "differs from float64, so there is no time"}
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    first, repeats, wall, gpu, stop = measure(work, device, options.samples, options.seconds)
+    first, repeats, wall, gpu, thrown, stop = measure(work.call, device, timer, options.samples, options.seconds)
     made.update(
-        status="timed",
         firstRun=first,
-        hot={"wall": wall, "gpu": gpu, "repeats": repeats, "discarded": 0, "stop": stop, "canaries": []},
-        summary={"wall": summary(wall), "gpu": gpu and summary(gpu), "cold": None},
+        resolution=QUANTA_PER_SAMPLE * timer["wallQuantum"],
         peakBytes=torch.cuda.max_memory_allocated() if device.type == "cuda" else 0,
     )
-    if row["op"] == "training step":
+    if len(wall) < FEWEST_SAMPLES:
+        return {**made, "status": "short", "note": f"samples of {repeats} runs are shorter than {QUANTA_PER_SAMPLE} steps of a timer"}
+    made.update(
+        status="timed",
+        hot={"wall": wall, "gpu": gpu, "repeats": repeats, "discarded": thrown, "stop": stop, "canaries": []},
+        summary={"wall": summary(wall), "gpu": gpu and summary(gpu), "cold": None},
+    )
+    if made["op"].startswith("training step"):
         made["note"] = "views and attention maps given, not made in the step"
     return made
 
@@ -199,23 +103,30 @@ def environment_of(zygo, device):
         "features": [],
         "limits": {},
         "subgroupSize": None,
-        "flags": ["allow_tf32=False"],
+        "flags": ["allow_tf32=False", "allow_fp16_reduced_precision_reduction=False"],
     }
 
 
-def measure_rows(rows, presets, implementation, device, options, done, skipped):
+def measure_rows(rows, presets, implementation, device, timer, options, done, skipped):
     """Fills both lists, so that what is there outlasts an interruption."""
+    known = set()
     for row in rows:
         name = f"{row['op']} {row['shape']}, {row['pass']}"
         if options.filter.lower() not in name.lower():
             continue
         before = len(done)
         try:
-            for variant, work, error in work_of(row, device, presets, options.autocast):
-                done.append(measured(row, variant, work, error, implementation, device, options))
+            for work in work_of(row, device, presets, options.autocast):
+                made = result_row(row, work, implementation)
+                # A step in mixed precision may be asked for by its own row and by --autocast.
+                if made["id"] in known:
+                    before = -1
+                    continue
+                known.add(made["id"])
+                done.append(measured(made, work, device, timer, options))
                 figures = done[-1]["summary"]
-                print(f"{name} [{variant}]: " + (f"{(figures['gpu'] or figures['wall'])['median'] * 1e3:.4g} ms" if figures else done[-1]["note"]), flush=True)
-        except RuntimeError as error:
+                print(f"{made['op']} {made['shape']}, {made['pass']} [{work.variant}]: " + (f"{(figures['gpu'] or figures['wall'])['median'] * 1e3:.4g} ms" if figures else done[-1]["note"]), flush=True)
+        except (RuntimeError, ValueError) as error:
             skipped.append({"what": name, "why": str(error).split("\n")[0]})
         if len(done) == before and not any(entry["what"] == name for entry in skipped):
             skipped.append({"what": name, "why": "has no counterpart here"})
@@ -246,6 +157,8 @@ def main():
         sys.exit("PyTorch finds no CUDA device here: expected one, or --device cpu to try the script.")
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+    # Zygo sums products of f16 in f32.
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     device = torch.device(options.device)
     rows, zygo = rows_of(options.rows)
     presets = {}
@@ -254,8 +167,9 @@ def main():
             presets = json.load(opened)
     implementation = f"PyTorch {torch.__version__}"
     start, done, skipped = time.perf_counter(), [], []
+    timer = probe(device)
     # What matters most comes first: time may run out.
-    rows = sorted(rows, key=lambda row: (row["op"] != "training step", row["op"] != "matmul", -row["flops"]))
+    rows = sorted(rows, key=lambda row: (not row["op"].startswith("training step"), not row["op"].startswith("matmul"), -row["flops"]))
 
     def ended(*_):
         raise KeyboardInterrupt
@@ -263,7 +177,7 @@ def main():
     signal.signal(signal.SIGTERM, ended)
     interrupted = False
     try:
-        measure_rows(rows, presets, implementation, device, options, done, skipped)
+        measure_rows(rows, presets, implementation, device, timer, options, done, skipped)
     except KeyboardInterrupt:
         interrupted = True
         print("interrupted: what was measured is kept", flush=True)
@@ -274,7 +188,7 @@ def main():
         "filter": options.filter or None,
         "tuned": None,
         "environment": environment_of(zygo, device),
-        "timer": {"clock": 1e-7, "roundTrip": 0, "wallQuantum": 1e-7, "gpuQuantum": 5e-7 if device.type == "cuda" else None, "quantaPerSample": 100},
+        "timer": timer,
         "rules": {"minimum": options.samples, "maximum": options.samples, "precision": 0.01, "seconds": options.seconds, "runLimit": 0},
         "peaks": {"copy": None, "fma": None},
         "canary": {"baseline": 0, "tolerance": 0, "calibration": [], "outOfBand": 0, "of": 0, "discarded": 0},

@@ -1,7 +1,9 @@
 """The self-supervised training step of a preset in eager PyTorch: two views through an online network and its running
-average, the four losses, backward pass, clipping, AdamW and the running average, as src/model computes them.
+average, stochastic depth, the four losses, backward pass, clipping, AdamW and the running average, as src/model
+computes them.
 
-Augmented views and attention maps are given: PyTorch has no kernels for them, and they take little of Zygo's step.
+Augmented views and attention maps are given: PyTorch has no kernels for them, and they take little of Zygo's step. The
+prior of the relation loss and what Zygo's step measures about itself are left out, in PyTorch's favour.
 """
 
 import torch
@@ -44,16 +46,25 @@ class Attention(nn.Module):
         return y[:, :height, :width].contiguous()
 
 
+def leave_out(z, rate):
+    """Stochastic depth: each image's branch is 0 with probability `rate`, and 1 / (1 - rate) times itself otherwise."""
+    # Drawn in f32 whatever z is, so that a step in float64 leaves out the same.
+    drawn = torch.rand(z.shape[0], 1, 1, 1, device=z.device, dtype=torch.float32)
+    return z * ((drawn >= rate).to(z.dtype) / (1 - rate))
+
+
 class Block(nn.Module):
-    def __init__(self, channels, heads, window, shift, hidden):
+    def __init__(self, channels, heads, window, shift, hidden, rate):
         super().__init__()
+        self.rate = rate
         self.norm1, self.attention = nn.LayerNorm(channels), Attention(channels, heads, window, shift)
         self.norm2 = nn.LayerNorm(channels)
         self.mlp = nn.Sequential(nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels))
 
     def forward(self, x):
-        x = x + self.attention(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+        branch = (lambda z: leave_out(z, self.rate)) if self.training and self.rate > 0 else (lambda z: z)
+        x = x + branch(self.attention(self.norm1(x)))
+        return x + branch(self.mlp(self.norm2(x)))
 
 
 class Merge(nn.Module):
@@ -68,7 +79,7 @@ class Merge(nn.Module):
 
 
 class Swin(nn.Module):
-    def __init__(self, config):
+    def __init__(self, config, stochastic_depth):
         super().__init__()
         width, depths = config["embedDim"], config["depths"]
         if config["stem"] == "patch":
@@ -78,11 +89,12 @@ class Swin(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.stages, self.merges, self.norms = nn.ModuleList(), nn.ModuleList(), nn.ModuleDict()
         self.used = sorted({*config["poolStages"], len(depths) - 1})
+        rates = iter(torch.linspace(0, stochastic_depth, sum(depths)).tolist())
         for stage, depth in enumerate(depths):
             channels = width * 2**stage
             shifts = [config["windowSize"] // 2 if at % 2 else 0 for at in range(depth)]
             self.merges.append(Merge(channels // 2) if stage else nn.Identity())
-            self.stages.append(nn.Sequential(*[Block(channels, config["heads"][stage], config["windowSize"], shift, config["mlpRatio"] * channels) for shift in shifts]))
+            self.stages.append(nn.Sequential(*[Block(channels, config["heads"][stage], config["windowSize"], shift, config["mlpRatio"] * channels, next(rates)) for shift in shifts]))
             if stage in self.used:
                 self.norms[str(stage)] = nn.LayerNorm(channels)
 
@@ -115,7 +127,7 @@ class Network(nn.Module):
         super().__init__()
         config, heads = preset["backbone"], preset["heads"]
         self.pool_stages, self.last = config["poolStages"], len(config["depths"]) - 1
-        self.backbone = Swin(config)
+        self.backbone = Swin(config, preset.get("stochasticDepth", 0))
         features = {"global": config["embedDim"] * 2**self.last, "region": sum(config["embedDim"] * 2**stage for stage in self.pool_stages)}
         groups = {"global": 1, "region": len(preset["regions"]["actionUnits"])}
         hidden, outputs = heads["hiddenDim"], heads["projectionDim"]
@@ -172,7 +184,8 @@ class TrainingStep:
         self.group = preset["groupSize"] if batch % preset["groupSize"] == 0 else 1
         self.online, self.target = Network(preset).to(device), Network(preset).to(device)
         self.target.load_state_dict(self.online.state_dict())
-        self.target.requires_grad_(False)
+        # The network that moves slowly leaves nothing out.
+        self.target.requires_grad_(False).eval()
         self.image = torch.randn(2 * batch, 3, size, size, device=device)
         sides = []
         for stage in preset["backbone"]["poolStages"]:
@@ -186,6 +199,14 @@ class TrainingStep:
         self.optimizer = torch.optim.AdamW(self.online.parameters(), foreach=True, **settings)
         self.scaler = torch.cuda.amp.GradScaler(enabled=autocast == torch.float16 and device.type == "cuda")
         self.pairs = [list(network.parameters()) for network in (self.target, self.online)]
+        self.gradient_norm = None
+
+    def to_double(self):
+        """The same step in float64, in place; before its first run."""
+        self.online.double(), self.target.double()
+        self.image, self.masks = self.image.double(), [mask.double() for mask in self.masks]
+        self.autocast, self.scaler = None, torch.cuda.amp.GradScaler(enabled=False)
+        return self
 
     def __call__(self):
         preset = self.preset
@@ -195,11 +216,11 @@ class TrainingStep:
                 wanted = self.target.project(self.image, self.masks)
             predicted = self.online.predict(self.online.project(self.image, self.masks))
         with torch.autocast(self.device.type, enabled=False):
-            as_float = lambda outputs: {name: value.float() for name, value in outputs.items()}
+            as_float = lambda outputs: {name: value.to(torch.promote_types(value.dtype, torch.float32)) for name, value in outputs.items()}
             loss = losses(as_float(predicted), as_float(wanted), self.group, preset["objective"])
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
-        torch.nn.utils.clip_grad_norm_(self.online.parameters(), preset["optimizer"]["clip"])
+        self.gradient_norm = torch.nn.utils.clip_grad_norm_(self.online.parameters(), preset["optimizer"]["clip"])
         self.scaler.step(self.optimizer)
         self.scaler.update()
         decay = preset["optimizer"]["targetDecay"]
