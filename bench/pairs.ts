@@ -9,7 +9,7 @@ export interface RowPair {
   readonly other: Row;
 }
 
-const workOf = ({ op, shape, pass, model }: Row): string => (op === 'training step' ? `${op} | ${model} | ${shape}` : `${op} | ${shape} | ${pass}`);
+const workOf = ({ op, shape, pass, model }: Row): string => (op.startsWith('training step') ? `${op} | ${model} | ${shape}` : `${op} | ${shape} | ${pass}`);
 
 /** The fastest timed row of each piece of work. */
 function fastest(rows: readonly Row[]): Map<string, Row> {

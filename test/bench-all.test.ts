@@ -51,6 +51,11 @@ test('rows are paired with another implementation by their work, the fastest of 
   const ours = result([row('kernel', { variant: 'matmul=naive', time: 4e-3 }), row('kernel', { variant: 'matmul=quad', time: 1e-3 })]);
   const pairs = pairedRows(ours, PYTORCH);
   assert.deepEqual(pairs.map(({ own, other }) => [own.variant, other.implementation]), [['matmul=quad', 'PyTorch 2']]);
+  const steps = (implementation: string) =>
+    result(['tiny', 'small'].flatMap((model) => ['training step', 'training step, mixed precision'].map((op) => row(`${implementation} ${model} ${op}`, { op, model, implementation }))));
+  const paired = pairedRows(steps('zygo'), steps('PyTorch 2')).map(({ own, other }) => [`${own.op} ${own.model}`, `${other.op} ${other.model}`]);
+  assert.equal(paired.length, 4);
+  assert.ok(paired.every(([own, other]) => own === other), 'a step with that of the same preset and precision');
   const html = renderBenchReport(ours, PYTORCH);
   assert.match(html, /PyTorch eager/);
   assert.match(html, /PyTorch is faster in 0 of 1 rows/);
@@ -65,6 +70,7 @@ test('the README names device, date, commit, losing rows and how every part ende
     titles: new Map([['verify', 'kernels'], ['train', 'a training']]),
     result: measured,
     pytorch: PYTORCH,
+    matrices: result([{ ...row('half', { time: 1e-3 }), section: 'ladder', op: 'matmul f16', variant: 'matmul-f16=matrix' }]),
     chrome: result([row('kernel', { time: 8e-3 })], { environment: { ...measured.environment, runtime: 'Chrome 1' } }),
     speed: { stepsPerSecond: 2.5, steps: 10, batch: 32 },
     files: [['results.json', 'rows']],
@@ -77,6 +83,7 @@ test('the README names device, date, commit, losing rows and how every part ende
   assert.match(text, /\| kernel \[4, 4\], forward \| rules \| 4\.00 ms \(1\.00 %, 15\) \| 1e-6 \|/, 'with interquartile range, samples and error');
   assert.match(text, /\| 1\.00 s \(1\.000? %, 15\) \| 1e-6 \| 10 \| 2\.00 µs \| 3 MiB \| 2 MiB \|/, 'peak memory stands beside its lower bound');
   assert.match(text, /2\.50 steps\/s/);
+  assert.match(text, /## With experimental subgroup matrices.*\| matmul f16 [^|]*\| matmul-f16=matrix \| 1\.00 ms/s);
   assert.match(text, /## In Chrome \(software adapter\)\n\nChrome 1, on .*\| 8\.00 ms \(1\.00 %, 15\) \| 1e-6 \| 4\.00 ms \(0\.500x\) \|/s);
 });
 

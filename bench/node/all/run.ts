@@ -61,7 +61,7 @@ async function writeResults(out: string, work: string, state: AllState, parts: r
   }
   files.push(['state.json', 'which parts are done']);
   const titles = new Map(parts.map(({ name, title }) => [name, title]));
-  await writeWhole(join(out, 'README.md'), summaryText({ state, titles, result, pytorch, chrome, speed: await trainingSpeed(work), files }));
+  await writeWhole(join(out, 'README.md'), summaryText({ state, titles, result, pytorch, chrome, matrices, speed: await trainingSpeed(work), files }));
 }
 
 /** Runs one part, or says why not. */

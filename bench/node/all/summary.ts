@@ -23,6 +23,8 @@ export interface SummaryInput {
   readonly pytorch: BenchResult | null;
   /** The same in Chrome. */
   readonly chrome: BenchResult | null;
+  /** Products of f16 with experimental subgroup matrices. */
+  readonly matrices: BenchResult | null;
   readonly speed: TrainingSpeed | null;
   /** Files beside it, with what is in them. */
   readonly files: readonly (readonly [name: string, what: string])[];
@@ -44,13 +46,14 @@ function largest(rows: readonly Row[]): Row[] {
   return [...found.values()];
 }
 
-/** Matrix products by size: the fastest variant of each ladder. */
+/** Matrix products by size, of f32 and of f16: the fastest variant of each ladder. */
 function products(rows: readonly Row[]): Row[] {
   const ladders = new Map<string, Row>();
   for (const row of rows) {
-    if (row.section !== 'ladder' || row.op !== 'matmul') continue;
-    const before = ladders.get(row.shape);
-    if (!before || (timeOf(row)?.median ?? Infinity) < (timeOf(before)?.median ?? Infinity)) ladders.set(row.shape, row);
+    if (row.section !== 'ladder' || !['matmul', 'matmul f16'].includes(row.op)) continue;
+    const key = `${row.op} ${row.shape}`;
+    const before = ladders.get(key);
+    if (!before || (timeOf(row)?.median ?? Infinity) < (timeOf(before)?.median ?? Infinity)) ladders.set(key, row);
   }
   return [...ladders.values()];
 }
@@ -63,7 +66,7 @@ function timeText({ median, q1, q3, n }: NonNullable<ReturnType<typeof timeOf>>)
 /** The head above such cells. */
 const TIME_HEAD = 'Time (IQR, n)';
 
-function kernelTable(result: BenchResult, pytorch: BenchResult | null): string[] {
+function kernelTable(result: BenchResult, pytorch: BenchResult | null, title = 'Kernels'): string[] {
   const timed = result.rows.filter((row) => timeOf(row) && row.implementation === 'zygo');
   const rows = [...products(timed), ...largest(timed.filter(({ section, variant }) => section === 'kernels' && !variant.endsWith('tuned')))];
   if (rows.length === 0) return [];
@@ -85,7 +88,7 @@ function kernelTable(result: BenchResult, pytorch: BenchResult | null): string[]
     ]];
   });
   const head = ['Kernel', 'Variant', TIME_HEAD, 'Error', 'Arithmetic (of the multiply-add peak)', 'Memory (of the copy peak)', ...(pytorch ? ['PyTorch eager (its time over ours)'] : [])];
-  return ['', `## Kernels${softwareMark(result)}`, '', 'Matrix products by size, then of every kernel the row with most work. Errors are the largest of an output, relative to the largest magnitude in it; of several outputs, of the one that uses most of its tolerance.', '', ...table(head, cells)];
+  return ['', `## ${title}${softwareMark(result)}`, '', 'Matrix products by size, then of every kernel the row with most work. Errors are the largest of an output, relative to the largest magnitude in it; of several outputs, of the one that uses most of its tolerance.', '', ...table(head, cells)];
 }
 
 function ratioTable(result: BenchResult): string[] {
@@ -102,12 +105,12 @@ function ratioTable(result: BenchResult): string[] {
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 function stepTable(result: BenchResult, pytorch: BenchResult | null): string[] {
-  const theirs = new Map((pytorch?.rows ?? []).filter(({ op }) => op === 'training step').map((row) => [row.model, row]));
+  const theirs = new Map((pytorch?.rows ?? []).map((row) => [`${row.op} ${row.shape} ${row.model}`, row]));
   const cells = result.training.flatMap((step) => {
     const row = result.rows.find(({ id }) => id === step.row);
     const time = row && timeOf(row);
     if (!row || !time) return [];
-    const other = step.options === '' ? theirs.get(step.preset) : undefined;
+    const other = theirs.get(`${row.op} ${row.shape} ${row.model}`);
     const their = other && timeOf(other);
     return [
       [
@@ -143,7 +146,7 @@ function chromeTable(chrome: BenchResult, result: BenchResult | null): string[] 
 }
 
 /** The whole file. */
-export function summaryText({ state, titles, result, pytorch, chrome, speed, files }: SummaryInput): string {
+export function summaryText({ state, titles, result, pytorch, chrome, matrices, speed, files }: SummaryInput): string {
   const name = result ? adapterLine(result) : state.adapter;
   const e = result?.environment;
   const software = e?.adapter.software ?? false;
@@ -170,6 +173,7 @@ export function summaryText({ state, titles, result, pytorch, chrome, speed, fil
     ...facts,
     ...torch,
     ...(result ? [...kernelTable(result, pytorch), ...ratioTable(result), ...stepTable(result, pytorch)] : []),
+    ...(matrices ? kernelTable(matrices, pytorch, 'With experimental subgroup matrices') : []),
     ...(chrome ? chromeTable(chrome, result) : []),
     ...trained,
     '',
