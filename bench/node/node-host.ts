@@ -2,6 +2,7 @@
 import { ZygoError } from '../../src/engine/index.js';
 import { openEngine } from '../../src/kernels/open-engine.js';
 import { findNodeGpu, type NodeGpu } from '../../src/platform/node/gpu.js';
+import { matrixLine } from '../../src/cli/device.js';
 import { CommandFailure, EXIT } from '../../src/cli/failure.js';
 import { environmentOf } from '../../src/cli/verify/environment.js';
 import { loadPeers } from '../peers/load.js';
@@ -31,12 +32,16 @@ export async function openNodeHost(adapter: 'auto' | 'software', robustness: boo
   try {
     const found = await findNodeGpu({ adapter });
     opened.push(found);
+    let told = !subgroupMatrix;
     const dawnFlags = flagsFor(found.software, robustness, subgroupMatrix);
     const place: RunPlace = {
       async open() {
         const again = await findNodeGpu({ adapter, dawnFlags, subgroupMatrix });
         opened.push(again);
-        return openEngine(again.adapter, shaderSources, { subgroupMatrix });
+        const engine = await openEngine(again.adapter, shaderSources, { subgroupMatrix });
+        if (!told) process.stderr.write(`${matrixLine(engine)}\n`);
+        told = true;
+        return engine;
       },
       stored: storedChoices,
       async loadPeers(names) {

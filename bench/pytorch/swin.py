@@ -201,12 +201,14 @@ class TrainingStep:
         self.pairs = [list(network.parameters()) for network in (self.target, self.online)]
         self.gradient_norm = None
 
-    def to_double(self):
-        """The same step in float64, in place; before its first run."""
-        self.online.double(), self.target.double()
-        self.image, self.masks = self.image.double(), [mask.double() for mask in self.masks]
-        self.autocast, self.scaler = None, torch.cuda.amp.GradScaler(enabled=False)
-        return self
+    def in_double(self):
+        """A step from the same parameters and views in float64; before this one's first run."""
+        twin = TrainingStep(self.preset, self.image.shape[0] // 2, self.device)
+        for own, other in ((twin.online, self.online), (twin.target, self.target)):
+            own.load_state_dict(other.state_dict())
+            own.double()
+        twin.image, twin.masks = self.image.double(), [mask.double() for mask in self.masks]
+        return twin
 
     def __call__(self):
         preset = self.preset

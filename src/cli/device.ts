@@ -8,8 +8,8 @@ import { CommandFailure, EXIT } from './failure.js';
 /** Dawn crashes the process when its GPU object is collected as garbage while a device is in use. */
 const opened: NodeGpu[] = [];
 
-/** What became of the wish for subgroup matrices. */
-function matrixLine({ info: { subgroupMatrix: size } }: Engine): string {
+/** What became of the wish for subgroup matrices, in a sentence. */
+export function matrixLine({ info: { subgroupMatrix: size } }: Engine): string {
   if (!size) return 'This adapter offers no subgroup matrices of f16 that are summed in f32: --subgroup-matrix changes nothing here.';
   return `Subgroup matrices (experimental): ${size.M} x ${size.K} by ${size.K} x ${size.N}.`;
 }
