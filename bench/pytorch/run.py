@@ -18,7 +18,7 @@ import time
 import torch
 
 from timing import FEWEST_SAMPLES, QUANTA_PER_SAMPLE, measure, probe, summary
-from work import work_of
+from work import MIXED_STEP, work_of
 
 SECTIONS = ("kernels", "ladder", "comparison", "training")
 
@@ -109,7 +109,6 @@ def environment_of(zygo, device):
 
 def measure_rows(rows, presets, implementation, device, timer, options, done, skipped):
     """Fills both lists, so that what is there outlasts an interruption."""
-    known = set()
     for row in rows:
         name = f"{row['op']} {row['shape']}, {row['pass']}"
         if options.filter.lower() not in name.lower():
@@ -118,12 +117,9 @@ def measure_rows(rows, presets, implementation, device, timer, options, done, sk
         try:
             for work in work_of(row, device, presets, options.autocast):
                 made = result_row(row, work, implementation)
-                # A step in mixed precision may be asked for by its own row and by --autocast.
-                if made["id"] in known:
-                    before = -1
-                    continue
-                known.add(made["id"])
                 done.append(measured(made, work, device, timer, options))
+                # The memory of a step is free before the next one is made.
+                work.call = None
                 figures = done[-1]["summary"]
                 print(f"{made['op']} {made['shape']}, {made['pass']} [{work.variant}]: " + (f"{(figures['gpu'] or figures['wall'])['median'] * 1e3:.4g} ms" if figures else done[-1]["note"]), flush=True)
         except (RuntimeError, ValueError) as error:
@@ -165,6 +161,10 @@ def main():
     if options.presets:
         with open(options.presets, encoding="utf-8") as opened:
             presets = json.load(opened)
+    if options.autocast == "float16":
+        # The f32 row of a step brings its mixed one along.
+        plain = {(row["shape"], row["model"]) for row in rows if row["op"] == "training step"}
+        rows = [row for row in rows if row["op"] != MIXED_STEP or (row["shape"], row["model"]) not in plain]
     implementation = f"PyTorch {torch.__version__}"
     start, done, skipped = time.perf_counter(), [], []
     timer = probe(device)
