@@ -7,11 +7,12 @@
  *   faster     high < 1 / (1 + t)
  *   same       1 / (1 + t) <= low and high <= 1 + t
  *   ambiguous  anything else: the interval reaches over a bound, so more samples or a quieter machine are needed
- *   broken     timed in A, and wrong or without a time in B
+ *   broken     timed in A, and in B wrong, without a time, or lost with a device or a run that failed
  * Slower and broken rows are regressions, unless they are of another library.
  */
 import { adapterLine, isPeerRow } from './figures.js';
-import { threeDigits } from './format.js';
+import { formatSeconds, threeDigits } from './format.js';
+import { DEVICE_FAILED, INTERRUPTED, NOT_MEASURED } from './harness/result.js';
 import type { BenchResult, Row } from './harness/schema.js';
 import { ratioOfMedians, type Ratio } from '../src/timing/statistics.js';
 import { columns } from './table.js';
@@ -70,6 +71,34 @@ function peerRemarks(a: BenchResult, b: BenchResult): string[] {
   });
 }
 
+/** The canary may take so many times as long in one file as in the other before it is remarked on. */
+const CANARY_RATIO = 1.1;
+
+/** Whether the device ran at the same speed, as far as the canary can tell; nothing where it did different work. */
+function canaryRemarks(a: BenchResult, b: BenchResult): string[] {
+  const [first, second] = [a, b].map(({ canary }) => (canary.repeats ? canary.baseline / canary.repeats : 0));
+  if (first === 0 || second === 0 || a.environment.adapter.software !== b.environment.adapter.software) return [];
+  if (Math.max(first / second, second / first) <= CANARY_RATIO) return [];
+  return [`The device ran at another speed: the canary took ${formatSeconds(first)} in A, ${formatSeconds(second)} in B.`];
+}
+
+/** Groups that a Ctrl-C left out. */
+function interruptedRemarks(result: BenchResult, name: string): string[] {
+  const count = result.skipped.filter(({ why }) => why === NOT_MEASURED + INTERRUPTED).length;
+  return count === 0 ? [] : [`${name} was interrupted: ${count} of its groups were not measured.`];
+}
+
+/** Why a result has no rows of a group, where a failure took them: the device's or the whole run's. */
+function failuresOf({ skipped }: BenchResult): ReadonlyMap<string, string> {
+  const failed = ({ why }: { why: string }): boolean => why.startsWith(DEVICE_FAILED) || (why.startsWith(NOT_MEASURED) && why !== NOT_MEASURED + INTERRUPTED);
+  return new Map(skipped.filter(failed).map(({ what, why }) => [what, why]));
+}
+
+/** A row of A whose group was lost in B. */
+function lostRow(a: Row, why: string): ComparedRow {
+  return { id: a.id, verdict: a.status === 'timed' ? 'broken' : 'untimed', clock: null, ratio: null, note: why, peer: isPeerRow(a) };
+}
+
 function remarksOn(a: BenchResult, b: BenchResult): string[] {
   const differing = (what: string, left: string, right: string): string[] => (left === right ? [] : [`The ${what} differs: ${left} in A, ${right} in B.`]);
   return [
@@ -78,7 +107,10 @@ function remarksOn(a: BenchResult, b: BenchResult): string[] {
     ...differing('runtime', a.environment.runtime, b.environment.runtime),
     ...differing('Dawn version', a.environment.dawn ?? "the browser's own", b.environment.dawn ?? "the browser's own"),
     ...differing('list of flags', a.environment.flags.join(' ') || 'none', b.environment.flags.join(' ') || 'none'),
+    ...canaryRemarks(a, b),
     ...peerRemarks(a, b),
+    ...interruptedRemarks(a, 'A'),
+    ...interruptedRemarks(b, 'B'),
     ...[a, b].flatMap(({ environment }, at) => (environment.adapter.software ? [`${'AB'[at]} was measured on a software adapter.`] : [])),
   ];
 }
@@ -87,12 +119,15 @@ function remarksOn(a: BenchResult, b: BenchResult): string[] {
 export function compareResults(a: BenchResult, b: BenchResult, threshold: number): ComparedFiles {
   const rowsOfB = new Map(b.rows.map((row) => [row.id, row]));
   const idsOfA = new Set(a.rows.map(({ id }) => id));
+  const failures = failuresOf(b);
   return {
     rows: a.rows.flatMap((row) => {
       const other = rowsOfB.get(row.id);
-      return other ? [compareRow(row, other, threshold)] : [];
+      if (other) return [compareRow(row, other, threshold)];
+      const why = failures.get(row.group);
+      return why === undefined ? [] : [lostRow(row, why)];
     }),
-    onlyA: a.rows.flatMap(({ id }) => (rowsOfB.has(id) ? [] : [id])),
+    onlyA: a.rows.flatMap(({ id, group }) => (rowsOfB.has(id) || failures.has(group) ? [] : [id])),
     onlyB: b.rows.flatMap(({ id }) => (idsOfA.has(id) ? [] : [id])),
     remarks: remarksOn(a, b),
   };

@@ -136,8 +136,9 @@ export function peerLines(result: BenchResult): string[] {
   ];
 }
 
-/** Where the device's speed changed for good, in words. */
-export function bandText({ group, baseline, tolerance }: BenchResult['canary']['renewed'][number]): string {
+/** Where the canary's band was found anew, in words. */
+export function bandText({ group, baseline, tolerance, newDevice }: BenchResult['canary']['renewed'][number]): string {
+  if (newDevice) return `${group}: from here on another device, opened because the one before was lost; the canary's band on it: ${formatSeconds(baseline)} within ${formatShare(tolerance)}.`;
   return `${group}: the canary cost it its figure, so its band was found anew: ${formatSeconds(baseline)} within ${formatShare(tolerance)}; from here on the device's speed is another.`;
 }
 

@@ -26,7 +26,7 @@ const PYTORCH = result([row('kernel', { implementation: 'PyTorch 2', variant: 'e
 });
 
 test('pieces of one run become one result, and the later of two measurements counts', () => {
-  const first = result([row('a', { time: 1 }), row('b', { time: 1 })], { skipped: [{ what: 'group of c', why: 'not measured: the run was interrupted' }, { what: 'large', why: 'too slow' }] });
+  const first = result([row('a', { time: 1 }), row('b', { time: 1 })], { skipped: [{ what: 'group of c', why: 'not measured: the run was interrupted' }, { what: 'group of b', why: 'the device failed: it was lost' }, { what: 'large', why: 'too slow' }] });
   const second = result([row('b', { time: 3 }), row('c')], { skipped: [] });
   const whole = mergeResults(first, second, 'all');
   assert.deepEqual(whole.rows.map(({ id }) => id), ['a', 'b', 'c']);

@@ -73,14 +73,14 @@ test('a filter that fits nothing ends with 2 and one sentence, as in Node', () =
 });
 
 /** A run in a Chrome of its own; `react` hears every event first. */
-async function runWith(react: (event: RunEvent, host: ChromeHost) => Promise<void> | void, signal = new AbortController().signal) {
+async function runWith(react: (event: RunEvent, host: ChromeHost) => Promise<void> | void, signal = new AbortController().signal, request = REQUEST) {
   const host = await openChromeHost({ adapter: ADAPTER, robustness: true, switches: [] });
   const collector = new ResultCollector();
   let failure: unknown = null;
   const reactions: Promise<void>[] = [];
   try {
     await host.run(
-      REQUEST,
+      request,
       (event) => {
         collector.add(event);
         reactions.push(Promise.resolve(react(event, host)));
@@ -96,19 +96,21 @@ async function runWith(react: (event: RunEvent, host: ChromeHost) => Promise<voi
   return { collector, failure };
 }
 
-test('a lost device costs one group, a closed browser the rest, and both are in the result', async () => {
+test('a lost device costs one group, a new one calibrates the canary, a closed browser costs the rest, and all is in the result', async () => {
+  const request = { ...REQUEST, filter: `${FILTER}|regionPool` };
   const { collector, failure } = await runWith(async (event, { browser }) => {
     if (event.kind === 'begin') await endGpuProcess(browser);
-    if (event.kind === 'skipped') await browser.close();
-  });
+    if (event.kind === 'band') await browser.close();
+  }, undefined, request);
   assert.ok(failure instanceof DeviceError);
   assert.match(failure.message, /^Chrome, or its page, was closed while the benchmark ran in it\.$/);
   const result = collector.result(1, 'Chrome was closed');
   assert.ok(resultSchema.safeParse(result).success);
-  assert.deepEqual(
-    result?.skipped.map(({ what, why }) => `${what.split(' ').at(-1)}: ${why.replace(/\(.*/, '')}`),
-    ['forward: the device failed: The GPU device was lost ', 'backward: not measured: Chrome was closed'],
-  );
+  const skipped = result?.skipped.map(({ what, why }) => `${what.split(/[, ]/)[0]} ${what.split(' ').at(-1)}: ${why.replace(/\(.*/, '')}`);
+  assert.deepEqual([skipped?.at(0), skipped?.at(-1)], ['layerNorm forward: the device failed: The GPU device was lost ', 'regionPool backward: not measured: Chrome was closed']);
+  const [band] = result?.canary.renewed ?? [];
+  assert.deepEqual([band.newDevice, band.group], [true, 'layerNorm [4096, 32], backward']);
+  assert.ok(band.baseline > 0 && band.baseline !== result?.canary.baseline);
 });
 
 test('an interrupted run ends at once and keeps what it has', async () => {

@@ -1,7 +1,7 @@
 /** The benchmark's own kernels on the device: the composed rival equals the fused kernel, and subjects check themselves. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Engine, Tensor, TunedLookup } from '../src/engine/index.js';
+import { DeviceError, type Engine, type Tensor, type TunedLookup } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
 import { sinkhorn } from '../src/kernels/sinkhorn/index.js';
 import { openEngine } from '../src/kernels/open-engine.js';
@@ -198,6 +198,18 @@ test('a wrong row gets no time, a right one gets samples, a refused one says why
     assert.equal(rows[1].summary, null);
     assert.match(rows[2].note, /variant nonsense is forced/);
     assert.deepEqual(comparisons, [], 'a row without a time is compared with nothing');
+    close();
+  }));
+
+test('a step that fails after it was captured is told, and its memory is given back', () =>
+  withBenchEngine(async (engine) => {
+    const { bench, close } = await quietBench(engine, null);
+    const right = subjectOf(layerNormCase('test', 8, 16), { section: 'kernels', pass: 'forward' });
+    const broken: Subject = { ...right, capture: async (its) => ({ ...(await right.capture(its)), check: () => Promise.reject(new DeviceError('nothing can be read')) }) };
+    const before = engine.memory.buffers;
+    const { rows } = await measureGroup(bench, { name: 'one', subjects: [broken] }, new WeakSet());
+    assert.deepEqual(rows.map(({ status, note }) => [status, note]), [['failed', 'nothing can be read']]);
+    assert.equal(engine.memory.buffers, before);
     close();
   }));
 

@@ -72,6 +72,37 @@ test('rows of two files are faster, slower, the same, ambiguous, broken or repai
   assert.match(text, /1 faster, 1 slower, 1 same, 1 ambiguous, 1 broken, 1 repaired/);
 });
 
+test('rows whose group was lost with the device or the run are broken; those that were left out or interrupted are not', () => {
+  const names = ['kept', 'lost', 'crashed', 'interrupted', 'slow', 'filtered', 'untimed'] as const;
+  const a = result(names.map((name) => row(name, name === 'untimed' ? { status: 'few', ...UNTIMED } : {})));
+  const why: Partial<Record<(typeof names)[number], string>> = {
+    lost: 'the device failed: The GPU device was lost',
+    untimed: 'the device failed: The GPU device was lost',
+    crashed: 'not measured: Chrome was closed',
+    interrupted: 'not measured: the run was interrupted',
+    slow: 'one run would take more than 2 s',
+  };
+  const b = result([row('kept')], { skipped: Object.entries(why).map(([name, reason]) => ({ what: `group of ${name}`, why: reason })) });
+  const compared = compareResults(a, b, 0.05);
+  assert.deepEqual(compared.rows.map(({ id, verdict }) => [id, verdict]), [['kept', 'same'], ['lost', 'broken'], ['crashed', 'broken'], ['untimed', 'untimed']]);
+  assert.deepEqual(compared.rows.filter(isRegression).map(({ id, note }) => [id, note]), [['lost', why.lost], ['crashed', why.crashed]]);
+  assert.deepEqual(compared.onlyA, ['interrupted', 'slow', 'filtered']);
+  assert.ok(compared.remarks.includes('B was interrupted: 1 of its groups were not measured.'));
+});
+
+test('a device that ran at another speed is remarked on, by the time of one launch of the canary', () => {
+  const at = (baseline: number, repeats?: number): BenchResult => {
+    const whole = result([row('one')]);
+    return { ...whole, canary: { ...whole.canary, baseline, ...(repeats ? { repeats } : {}) } };
+  };
+  const remarks = (a: BenchResult, b: BenchResult): number => compareResults(a, b, 0.05).remarks.filter((line) => line.includes('speed')).length;
+  assert.deepEqual(
+    [remarks(at(2e-3, 2), at(4e-3, 4)), remarks(at(1e-3, 1), at(1.05e-3, 1)), remarks(at(1e-3, 1), at(1.2e-3, 1)), remarks(at(1e-3), at(9e-3))],
+    [0, 0, 1, 0],
+  );
+  assert.ok(compareResults(at(2e-3, 2), at(2e-3, 1), 0.05).remarks.includes('The device ran at another speed: the canary took 1.00 ms in A, 2.00 ms in B.'));
+});
+
 test('a comparison of Node with Chrome names what differs first', () => {
   const inNode = result([row('one')]);
   const inChrome = result([row('one')], {

@@ -69,11 +69,22 @@ export async function worst(prepared: Pick<Prepared, 'check' | 'against'>): Prom
   return { output, error: Number.isFinite(error) ? error : null, tolerance, against: prepared.against };
 }
 
+/** Captures a subject's step, which is given back when something after that fails. */
+async function begin(bench: Bench, subject: Subject, group: string, compiled: WeakSet<object>): Promise<Entry> {
+  const { engine } = bench.timer;
+  const { value: prepared, seen } = await watchingChoices(engine, () => subject.capture(engine));
+  try {
+    return await beginWith(bench, prepared, seen, subject, group, compiled);
+  } catch (error) {
+    prepared.step.destroy();
+    throw error;
+  }
+}
+
 /** Compiles, runs once and checks: fills the row as far as there is something to fill. */
-async function begin({ timer, quanta }: Bench, subject: Subject, group: string, compiled: WeakSet<object>): Promise<Entry> {
+async function beginWith({ timer, quanta }: Bench, prepared: Prepared, seen: SeenChoices, subject: Subject, group: string, compiled: WeakSet<object>): Promise<Entry> {
   const { engine } = timer;
   const row = emptyRow(subject.name, group, quanta);
-  const { value: prepared, seen } = await watchingChoices(engine, () => subject.capture(engine));
   const { step } = prepared;
   row.choices = seen.choices;
   const launches = step.commands.flatMap((command) => (command.kind === 'dispatch' ? [command] : []));

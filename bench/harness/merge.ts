@@ -1,7 +1,10 @@
 /** Results of one device that were measured in pieces, put together; and results small enough to be kept in a repository. */
 import { InputError } from '../../src/engine/errors.js';
-import { fitsOf, NOT_MEASURED } from './result.js';
+import { DEVICE_FAILED, fitsOf, NOT_MEASURED } from './result.js';
 import type { BenchResult, Row } from './schema.js';
+
+/** True for the reason of a group that is not measured, although nothing kept it out: when it is measured after all, that counts. */
+const isFailure = (why: string): boolean => why.startsWith(NOT_MEASURED) || why.startsWith(DEVICE_FAILED);
 
 type Environment = BenchResult['environment'];
 
@@ -40,7 +43,7 @@ export function mergeResults(earlier: BenchResult, later: BenchResult, suite = l
   const known = new Set(rows.map(({ id }) => id));
   const measured = new Set(rows.map(({ group }) => group));
   const skipped = new Map([...earlier.skipped, ...later.skipped].map(({ what, why }) => [what, why]));
-  for (const [what, why] of skipped) if (measured.has(what) && why.startsWith(NOT_MEASURED)) skipped.delete(what);
+  for (const [what, why] of skipped) if (measured.has(what) && isFailure(why)) skipped.delete(what);
   const higher = (name: 'copy' | 'fma') => {
     const [a, b] = [earlier.peaks[name], later.peaks[name]];
     return a && b ? (a.value > b.value ? a : b) : (a ?? b);

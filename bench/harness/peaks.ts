@@ -138,7 +138,8 @@ export class Canary {
     private readonly timer: DeviceTimer,
     private readonly step: CapturedStep<Tensor>,
     private readonly replay: Replay,
-    private readonly repeats: number,
+    /** Launches in one sample. */
+    readonly repeats: number,
     /** Of one sample, about. */
     private readonly seconds: number,
   ) {}

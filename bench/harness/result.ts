@@ -8,11 +8,15 @@ import { fitPowerLaw } from '../../src/timing/statistics.js';
 
 /** Begins the reason for a group that a run that ended early did not come to. */
 export const NOT_MEASURED = 'not measured: ';
+/** Follows it when Ctrl-C ended the run. */
+export const INTERRUPTED = 'the run was interrupted';
+/** Begins the reason for a group in which the device was lost. */
+export const DEVICE_FAILED = 'the device failed: ';
 
 /** Known before the first group. */
 export interface RunHead extends Pick<BenchResult, 'suite' | 'filter' | 'tuned' | 'environment' | 'timer' | 'rules' | 'peaks'> {
   /** The canary's band and the samples that it follows from. */
-  readonly canary: CanaryBand & { readonly calibration: readonly number[] };
+  readonly canary: CanaryBand & { readonly calibration: readonly number[]; readonly repeats?: number };
 }
 
 /** What a run tells, in the order in which it happens. Plain data: it can be sent from a Worker, or as JSON. */
@@ -27,8 +31,11 @@ export type RunEvent =
       readonly canaries: readonly number[];
     }
   | { readonly kind: 'training'; readonly figures: TrainingFigures }
-  /** The canary cost this group a figure, so its band was found anew: the group is measured again, with it. */
-  | ({ readonly kind: 'band'; readonly group: string } & CanaryBand)
+  /**
+   * The canary's band was found anew, because it cost this group a figure, which is measured again; or because the
+   * device before this group was lost, and another one opened.
+   */
+  | ({ readonly kind: 'band'; readonly group: string; readonly newDevice?: true } & CanaryBand)
   /** Before the first group, in suites that measure other libraries too. */
   | { readonly kind: 'peers'; readonly peers: readonly PeerFacts[] }
   /** Something is left out; the same `what` may come twice, and counts once. */
@@ -54,7 +61,7 @@ export class ResultCollector {
   private readonly rows: Row[] = [];
   private readonly comparisons: Comparison[] = [];
   private readonly canaries = { of: 0, outOfBand: 0 };
-  private readonly bands: { group: string; baseline: number; tolerance: number }[] = [];
+  private readonly bands: BenchResult['canary']['renewed'] = [];
   private readonly training = new Map<string, TrainingFigures>();
   private readonly skipped = new Map<string, string>();
   private readonly finished = new Set<string>();
@@ -64,7 +71,10 @@ export class ResultCollector {
   add(event: RunEvent): void {
     if (event.kind === 'begin') this.begun = event;
     else if (event.kind === 'peers') this.peers = event.peers;
-    else if (event.kind === 'band') this.bands.push({ group: event.group, baseline: event.baseline, tolerance: event.tolerance });
+    else if (event.kind === 'band') {
+      const { kind: _, ...band } = event;
+      this.bands.push(band);
+    }
     else if (event.kind === 'skipped') this.skipped.set(event.what, event.why);
     // A step whose group was measured again, on a new device, keeps its first figures.
     else if (event.kind === 'training' && !this.training.has(event.figures.row)) this.training.set(event.figures.row, event.figures);
@@ -105,8 +115,7 @@ export class ResultCollector {
       rules,
       peaks,
       canary: {
-        baseline: canary.baseline,
-        tolerance: canary.tolerance,
+        ...canary,
         calibration: [...canary.calibration],
         renewed: [...this.bands],
         ...this.canaries,

@@ -9,7 +9,7 @@ import { DeviceTimer } from '../../src/timing/device-timer.js';
 import { measureGroup, type Bench, type GroupResult } from './measure.js';
 import { measureOptionsOf, withTimeFor, type MeasureOptions, type RunRequest } from './options.js';
 import { Canary, measureArithmetic, measurePeaks } from './peaks.js';
-import type { RunEvent } from './result.js';
+import { DEVICE_FAILED, type RunEvent } from './result.js';
 import { canaryBand, QUANTA_PER_SAMPLE } from './sampler.js';
 import type { BenchResult } from './schema.js';
 import { measureRace, type Pace, type Race } from './race.js';
@@ -180,7 +180,7 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
         timer: { clock: probed.clock, roundTrip: probed.roundTrip, wallQuantum: probed.wall, gpuQuantum: probed.gpu, quantaPerSample: QUANTA_PER_SAMPLE },
         rules: { ...measure.rule, runLimit: measure.runLimit },
         peaks,
-        canary: { ...band, calibration },
+        canary: { ...band, calibration, repeats: canary.repeats },
       },
       groups: groups.map(({ name }) => name),
     });
@@ -206,12 +206,16 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
         const failure = await deviceFailure(opened.engine, error);
         if (!failure) throw error;
         const [reason] = failure.message.split('\n');
-        tell({ kind: 'skipped', what: name, why: `the device failed: ${reason}` });
+        tell({ kind: 'skipped', what: name, why: `${DEVICE_FAILED}${reason}` });
         tell({ kind: 'say', line: `${name}: ${reason} A new device is opened for the rest.` });
         opened.engine.destroy();
         opened = await openTimer(place);
         await opened.timer.prepareFlush(measure.flushBytes);
         canary = await Canary.create(opened.timer, probed);
+        // Its samples have repeats of their own, and the device may have come back at another speed.
+        band = canaryBand(await calibrate(canary));
+        const next = groups.at(at + 1);
+        if (next) tell({ kind: 'band', group: next.name, ...band, newDevice: true });
         compiled = new WeakSet();
         // The groups of the old plan would speak to the old engine.
         current = plan();

@@ -177,8 +177,10 @@ export const resultSchema = z.object({
     baseline: seconds,
     tolerance: z.number(),
     calibration: z.array(seconds),
-    /** Groups before which the device had changed its speed for good: the band from there on. */
-    renewed: z.array(z.object({ group: z.string(), baseline: seconds, tolerance: z.number() })).default([]),
+    /** Launches in one sample, which `baseline` is the time of; files from before it was written down have none. */
+    repeats: z.number().int().positive().optional(),
+    /** Groups before which the device had changed its speed for good, or was opened anew: the band from there on. */
+    renewed: z.array(z.object({ group: z.string(), baseline: seconds, tolerance: z.number(), newDevice: z.boolean().optional() })).default([]),
     outOfBand: z.number().int(),
     of: z.number().int(),
     discarded: z.number().int(),

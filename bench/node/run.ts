@@ -7,7 +7,7 @@ import { expectWritableFile, writeReport } from '../../src/cli/report-file.js';
 import { writeWholeSync } from '../../src/platform/node/whole-file.js';
 import type { RunRequest } from '../harness/options.js';
 import { differenceOf, measuredGroups, mergeResults } from '../harness/merge.js';
-import { ResultCollector, type RunHead } from '../harness/result.js';
+import { INTERRUPTED, ResultCollector, type RunHead } from '../harness/result.js';
 import { parseResult, type BenchResult } from '../harness/schema.js';
 import { renderBenchReport } from '../report/page.js';
 import type { PeerName } from '../peers/names.js';
@@ -139,7 +139,7 @@ export async function measure(host: BenchHost, request: RunRequest, options: Ben
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
   }
-  const cutShort = interrupt.signal.aborted ? 'the run was interrupted' : (failure?.message.split('\n')[0] ?? null);
+  const cutShort = interrupt.signal.aborted ? INTERRUPTED : (failure?.message.split('\n')[0] ?? null);
   const own = collector.result((performance.now() - start) / 1000, cutShort);
   const result = own && earlier ? mergeResults(earlier, own) : own;
   if (result) {
