@@ -9,6 +9,7 @@ prior of the relation loss and what Zygo's step measures about itself are left o
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch.utils.checkpoint import checkpoint
 
 from attention import attend, padding, partition, position_index, reverse, shift_mask
 from ops import region_pool, sinkhorn
@@ -88,6 +89,8 @@ class Swin(nn.Module):
             self.stem = nn.Sequential(nn.Conv2d(3, width // 2, 3, 2, 1), nn.GELU(), nn.Conv2d(width // 2, width, 3, 2, 1))
         self.norm = nn.LayerNorm(width)
         self.stages, self.merges, self.norms = nn.ModuleList(), nn.ModuleList(), nn.ModuleDict()
+        # True computes each block's activations again in the backward pass.
+        self.checkpointed = False
         self.used = sorted({*config["poolStages"], len(depths) - 1})
         rates = iter(torch.linspace(0, stochastic_depth, sum(depths)).tolist())
         for stage, depth in enumerate(depths):
@@ -102,7 +105,9 @@ class Swin(nn.Module):
         x = self.norm(self.stem(image).permute(0, 2, 3, 1).contiguous())
         maps = {}
         for stage, (merge, blocks) in enumerate(zip(self.merges, self.stages)):
-            x = blocks(merge(x))
+            x = merge(x)
+            for block in blocks:
+                x = checkpoint(block, x, use_reentrant=False) if self.checkpointed and self.training else block(x)
             if stage in self.used:
                 maps[stage] = self.norms[str(stage)](x)
         return maps
@@ -176,9 +181,11 @@ def losses(predicted, wanted, group, objective):
 
 
 class TrainingStep:
-    """Call it to run one step; `autocast` is a dtype, or None for f32."""
+    """Call it to run one step of `batch` faces, in `accumulate` parts; `autocast` is a dtype, or None for f32."""
 
-    def __init__(self, preset, batch, device, autocast=None):
+    def __init__(self, preset, batch, device, autocast=None, checkpointed=False, accumulate=1):
+        self.parts = accumulate
+        batch //= accumulate
         size, units = preset["backbone"]["imageSize"], len(preset["regions"]["actionUnits"])
         self.preset, self.device, self.autocast = preset, device, autocast
         self.group = preset["groupSize"] if batch % preset["groupSize"] == 0 else 1
@@ -186,7 +193,8 @@ class TrainingStep:
         self.target.load_state_dict(self.online.state_dict())
         # The network that moves slowly leaves nothing out.
         self.target.requires_grad_(False).eval()
-        self.image = torch.randn(2 * batch, 3, size, size, device=device)
+        self.online.backbone.checkpointed = checkpointed
+        self.images = [torch.randn(2 * batch, 3, size, size, device=device) for _ in range(accumulate)]
         sides = []
         for stage in preset["backbone"]["poolStages"]:
             side = size // 4
@@ -203,24 +211,29 @@ class TrainingStep:
 
     def in_double(self):
         """A step from the same parameters and views in float64; before this one's first run."""
-        twin = TrainingStep(self.preset, self.image.shape[0] // 2, self.device)
+        twin = TrainingStep(self.preset, self.parts * self.images[0].shape[0] // 2, self.device, accumulate=self.parts)
         for own, other in ((twin.online, self.online), (twin.target, self.target)):
             own.load_state_dict(other.state_dict())
             own.double()
-        twin.image, twin.masks = self.image.double(), [mask.double() for mask in self.masks]
+        twin.images, twin.masks = [[value.double() for value in values] for values in (self.images, self.masks)]
         return twin
+
+    def backward(self, image):
+        """Adds one part's share to the gradients; gives the part's loss."""
+        with torch.autocast(self.device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None):
+            with torch.no_grad():
+                wanted = self.target.project(image, self.masks)
+            predicted = self.online.predict(self.online.project(image, self.masks))
+        with torch.autocast(self.device.type, enabled=False):
+            as_float = lambda outputs: {name: value.to(torch.promote_types(value.dtype, torch.float32)) for name, value in outputs.items()}
+            loss = losses(as_float(predicted), as_float(wanted), self.group, self.preset["objective"])
+        self.scaler.scale(loss / self.parts).backward()
+        return loss.detach()
 
     def __call__(self):
         preset = self.preset
         self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(self.device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None):
-            with torch.no_grad():
-                wanted = self.target.project(self.image, self.masks)
-            predicted = self.online.predict(self.online.project(self.image, self.masks))
-        with torch.autocast(self.device.type, enabled=False):
-            as_float = lambda outputs: {name: value.to(torch.promote_types(value.dtype, torch.float32)) for name, value in outputs.items()}
-            loss = losses(as_float(predicted), as_float(wanted), self.group, preset["objective"])
-        self.scaler.scale(loss).backward()
+        loss = sum(self.backward(image) for image in self.images) / self.parts
         self.scaler.unscale_(self.optimizer)
         self.gradient_norm = torch.nn.utils.clip_grad_norm_(self.online.parameters(), preset["optimizer"]["clip"])
         self.scaler.step(self.optimizer)

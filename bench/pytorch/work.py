@@ -10,7 +10,8 @@ TOLERANCE = 1e-3
 HALF_TOLERANCE = 1e-2
 # Some thirty roundings in a row, if all of them went one way; as in Zygo's own check of mixed precision.
 AUTOCAST = {"float16": (torch.float16, 30 * 2**-11), "bfloat16": (torch.bfloat16, 30 * 2**-8)}
-MIXED_STEP = "training step, mixed precision"
+STEP, MIXED = "training step", "mixed precision"
+MIXED_STEP = f"{STEP}, {MIXED}"
 HALF = " f16"
 # Faces of the step that is compared: it shows whether the code is right, and fits in float64.
 CHECKED_FACES = 8
@@ -159,10 +160,25 @@ def optimizer_work(row, device):
         yield Work("eager", lambda: norm_of(others), relative_error(norm_of(others), norm_of(doubled(others))))
 
 
-def step_error(preset, batch, device, autocast=None):
+def way_of(op):
+    """(mixed precision, settings of TrainingStep) of a step by its name; None for one in a way that is not known."""
+    mixed, settings = False, {}
+    for words in op.split(", ")[1:]:
+        if words == MIXED:
+            mixed = True
+        elif words == "checkpointed activations":
+            settings["checkpointed"] = True
+        elif words.endswith(" micro-batches"):
+            settings["accumulate"] = numbers(words)[0]
+        else:
+            return None
+    return mixed, settings
+
+
+def step_error(preset, batch, device, autocast, settings):
     """Error of the loss and of the gradient's norm of one step, against float64 from the same parameters and views."""
     torch.manual_seed(5)
-    step = TrainingStep(preset, min(batch, CHECKED_FACES), device, autocast)
+    step = TrainingStep(preset, min(batch, CHECKED_FACES * settings.get("accumulate", 1)), device, autocast, **settings)
     results = []
     for one in (step.in_double(), step):
         # A loss scale that is too large has the step skipped, and is halved; nothing else changes.
@@ -177,29 +193,30 @@ def step_error(preset, batch, device, autocast=None):
 
 
 def step_work(row, device, presets, autocast):
-    """The step of a row in f32, and with `autocast` in mixed precision: other work, under another name."""
+    """The step of a row; a plain one in f32 with `autocast` in mixed precision too: other work, under another name."""
     preset = presets.get(row["model"])
     batch, size = numbers(row["shape"])[:2]
-    if preset is None or preset["backbone"]["imageSize"] != size:
+    way = way_of(row["op"])
+    if way is None or preset is None or preset["backbone"]["imageSize"] != size:
         return
-    against = f"loss and gradient norm of the same step of {min(batch, CHECKED_FACES)} faces in float64"
-    mixed = row["op"] == MIXED_STEP
+    mixed, settings = way
+    against = f"loss and gradient norm of the same step of {CHECKED_FACES} faces at most (in each part) in float64"
     kinds = [] if mixed else [(None, row["op"], TOLERANCE)]
-    name = "float16" if mixed else autocast
+    name = "float16" if mixed else autocast if row["op"] == STEP else None
     if name:
         dtype, tolerance = AUTOCAST[name]
-        kinds.append((dtype, MIXED_STEP if name == "float16" else f"training step, autocast {name}", tolerance))
+        kinds.append((dtype, row["op"] if mixed else MIXED_STEP if name == "float16" else f"{STEP}, autocast {name}", tolerance))
     for dtype, op, tolerance in kinds:
         if dtype == torch.float16 and device.type != "cuda":
             raise RuntimeError("autocast to float16 needs CUDA")
-        error = step_error(preset, batch, device, dtype)
+        error = step_error(preset, batch, device, dtype, settings)
         torch.manual_seed(5)
-        yield Work("eager" if dtype is None else f"autocast {name}", TrainingStep(preset, batch, device, dtype), error, tolerance, against, op)
+        yield Work("eager" if dtype is None else f"autocast {name}", TrainingStep(preset, batch, device, dtype, **settings), error, tolerance, against, op)
 
 
 def work_of(row, device, presets, autocast):
     """All ways to do a row's work; none where PyTorch has no counterpart here."""
-    if row["op"] in ("training step", MIXED_STEP):
+    if row["op"].split(", ")[0] == STEP:
         return step_work(row, device, presets, autocast)
     if row["op"] in ("adamw", "adamw and running average", "ema", "gradient norm", "f32 to f16"):
         return optimizer_work(row, device)
