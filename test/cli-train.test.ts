@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeSnapshot } from '../src/model/checkpoint/training-state.js';
 import { writeFaceFolder } from '../src/platform/node/image-files.js';
-import { parseMetrics, parseSummary } from '../src/report/summary-schema.js';
+import { parseMetrics, runSummarySchema } from '../src/report/summary-schema.js';
 import { everythingIn, inFolder, noiseFaces, start, zygo } from './cli-process.js';
 
 /** The smallest network that the tiny preset can be made: minutes of waiting show nothing that seconds do not. */
@@ -33,7 +33,7 @@ test('a run on a face folder writes its five files, and eval gives its scores ag
     const run = join(cwd, 'run');
     assert.deepEqual(await everythingIn(run), FILES);
 
-    const summary = parseSummary(await readFile(join(run, 'summary.json'), 'utf8'), 'summary.json');
+    const summary = runSummarySchema.parse(JSON.parse(await readFile(join(run, 'summary.json'), 'utf8')));
     assert.equal(summary.steps, 3);
     assert.equal(summary.seed, 5);
     assert.deepEqual(Object.keys(summary.scores).sort(), ['alwaysPositive', 'globalOnly', 'model', 'randomInit', 'supervised']);
@@ -51,7 +51,7 @@ test('a run on a face folder writes its five files, and eval gives its scores ag
 
     const scored = await zygo(['eval', join('run', 'checkpoint.safetensors'), '--data', 'faces', '--seed', '5', '--json'], { cwd });
     assert.equal(scored.code, 0, scored.stderr);
-    const again = parseSummary(scored.stdout, 'stdout');
+    const again = runSummarySchema.parse(JSON.parse(scored.stdout));
     assert.deepEqual(again.scores.model, summary.scores.model);
   }));
 
@@ -74,7 +74,7 @@ test('Ctrl-C ends a run with a checkpoint, and --resume goes on in the same fold
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.deepEqual(await everythingIn(run), FILES);
     assert.deepEqual((await readMetrics(run)).map(({ step }) => step), Array.from({ length: steps }, (_, index) => index + 1));
-    const summary = parseSummary(await readFile(join(run, 'summary.json'), 'utf8'), 'summary.json');
+    const summary = runSummarySchema.parse(JSON.parse(await readFile(join(run, 'summary.json'), 'utf8')));
     assert.equal(summary.steps, steps);
     assert.deepEqual(Object.keys(summary.scores).sort(), ['alwaysPositive', 'model', 'randomInit'], 'the options of config.json hold on');
   }));

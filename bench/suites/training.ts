@@ -1,7 +1,7 @@
 /** Whole training steps of the presets, and how their time grows with batch, image size and number of AUs. */
 import { KNOWN_AUS } from '../../src/data/action-units.js';
 import { sizeOf } from '../../src/engine/index.js';
-import { PRESETS, type Preset } from '../../src/model/presets.js';
+import { PRESETS, withImageSize, type Preset } from '../../src/model/presets.js';
 import { sslSpecs } from '../../src/model/ssl-model.js';
 import { probeClock } from '../../src/timing/clock.js';
 import type { DeviceTimer, Quanta } from '../../src/timing/device-timer.js';
@@ -121,11 +121,6 @@ function fits(context: SuiteContext, preset: Preset, what: string, batches: read
   const allowance = (STEP_ALLOWANCE * STEP_SHARE) / ASSUMED_SHARE;
   const wide = { ...context, flopsLimit: context.flopsLimit * allowance, runLimit: context.runLimit * STEP_ALLOWANCE };
   return largestThatFits(wide, what, batches, (batch) => stepCost(preset, batch));
-}
-
-/** A preset with another input size; stored faces grow with it. */
-function withImageSize(preset: Preset, imageSize: number): Preset {
-  return { ...preset, faceSize: Math.round((preset.faceSize * imageSize) / preset.backbone.imageSize), backbone: { ...preset.backbone, imageSize } };
 }
 
 function withRegions(preset: Preset, count: number): Preset {

@@ -1,6 +1,6 @@
 /**
  * The 49 facial landmarks of the field (the 68-point scheme of Multi-PIE / iBUG 300-W without the jaw line and the
- * inner mouth corners), their left-right permutation, and the AU centres that JAA-Net puts relative to them.
+ * inner mouth corners), and the AU centres that JAA-Net puts relative to them.
  */
 import type { ActionUnit } from './action-units.js';
 import { LANDMARK_COUNT } from './dataset.js';
@@ -21,15 +21,6 @@ export const LANDMARK_VERTICES: readonly number[] = [
   61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,
   // Inner lips: upper from left to right, lower from right to left.
   81, 13, 311, 402, 14, 178,
-];
-
-/** For each point the one that takes its place when the image is flipped left-right; an involution. */
-export const FLIP_PERMUTATION: readonly number[] = [
-  9, 8, 7, 6, 5, 4, 3, 2, 1, 0,
-  10, 11, 12, 13, 18, 17, 16, 15, 14,
-  28, 27, 26, 25, 30, 29, 22, 21, 20, 19, 24, 23,
-  37, 36, 35, 34, 33, 32, 31, 42, 41, 40, 39, 38,
-  45, 44, 43, 48, 47, 46,
 ];
 
 /** Where JAA-Net (Shao et al. 2018) centres an AU: two points and a vertical offset in eye-corner distances. */

@@ -343,3 +343,13 @@ export function checkBackbone(backbone: BackboneConfig): void {
     if (stage < 0 || stage >= depths.length) throw new InputError(`Pooled stage ${stage} does not exist; the backbone has ${depths.length} stages.`);
   }
 }
+
+/**
+ * A preset with another width and height of its input in pixels; faces are stored larger by the same factor.
+ * @throws {InputError} when patches or windows do not fit
+ */
+export function withImageSize(preset: Preset, imageSize: number): Preset {
+  const backbone = { ...preset.backbone, imageSize };
+  checkBackbone(backbone);
+  return { ...preset, backbone, faceSize: Math.round((preset.faceSize * imageSize) / preset.backbone.imageSize) };
+}

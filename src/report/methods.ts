@@ -1,5 +1,4 @@
 /** Names and explanations of the model and its baselines, the same in the terminal and in the report. */
-import type { ProbeResult } from '../data/probe/probe.js';
 import { METHODS, type Method, type MethodScores, type RunSummary } from './types.js';
 
 export interface MethodText {
@@ -43,17 +42,6 @@ export function methodsOf({ scores }: RunSummary): { method: Method; scores: Met
     const own = scores[method];
     return own ? [{ method, scores: own, text: METHOD_TEXTS[method] }] : [];
   });
-}
-
-/** Scores for a summary from probe results with all labels and, if there is one, with a tenth of them. */
-export function scoresFromProbe(allLabels: ProbeResult, tenPercent?: ProbeResult): MethodScores {
-  return {
-    perAu: allLabels.perAu.map(({ f1 }) => f1),
-    macro: allLabels.macroF1,
-    perAuAtHalf: allLabels.perAu.map(({ f1AtHalf }) => f1AtHalf),
-    macroAtHalf: allLabels.macroF1AtHalf,
-    ...(tenPercent ? { macroTenPercent: tenPercent.macroF1 } : {}),
-  };
 }
 
 /** A share of 0..1 as per cent with one decimal, as the field prints F1: 0.5612 is "56.1". */

@@ -1,4 +1,4 @@
-/** Checks summary.json and metrics.jsonl when they are read back from a run folder. */
+/** Checks summary.json when it is written, and metrics.jsonl when it is read back from a run folder. */
 import { z } from 'zod';
 import { KNOWN_AUS, type ActionUnit } from '../data/action-units.js';
 import { InputError } from '../engine/errors.js';
@@ -83,22 +83,6 @@ export const metricsRecordSchema = z.object({
 function explain(error: z.ZodError): string {
   const [issue] = error.issues;
   return `${issue.path.length > 0 ? `"${issue.path.join('.')}"` : 'the whole'}: ${issue.message}`;
-}
-
-/**
- * Reads summary.json.
- * @throws {InputError} naming the file and the first field that is not as expected
- */
-export function parseSummary(text: string, fileName: string): RunSummary {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new InputError(`${fileName} is not valid JSON (${(cause as Error).message}): expected the summary of a run.`, { cause });
-  }
-  const result = runSummarySchema.safeParse(json);
-  if (result.success) return result.data;
-  throw new InputError(`${fileName} is not the summary of a run: ${explain(result.error)}.`);
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Times candidates against each other. The timer is given, so that tests can bring a clock of their own. */
+import { median } from '../timing/statistics.js';
 
 /** Times runs of something. */
 export interface Timer<Subject> {
@@ -45,10 +46,6 @@ interface Entry<Subject> {
   readonly nanoseconds: number[];
   racing: boolean;
   note: string;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 /** The shorter of two tries: one may have been interrupted, and would pass for long enough. */

@@ -2,7 +2,7 @@
 import type { FaceMode } from '../../data/faces/au-statistics.js';
 import { InputError } from '../../engine/errors.js';
 import { microBatchSize } from '../../model/micro-batches.js';
-import { checkBackbone, presetNamed, type Budget, type Preset } from '../../model/presets.js';
+import { presetNamed, withImageSize, type Budget, type Preset } from '../../model/presets.js';
 import type { Precision } from '../../model/precision.js';
 import type { LossWeights } from '../options.js';
 
@@ -75,13 +75,6 @@ function scaledBudget(budget: Budget, { steps, batch, faces, globalOnly, supervi
     globalOnlySteps: ofSteps(budget.globalOnlySteps, globalOnly),
     supervisedSteps: ofSteps(budget.supervisedSteps, supervised),
   };
-}
-
-/** The preset with another input width; faces are stored larger by the same factor, and windows must still fit. */
-function withImageSize(preset: Preset, imageSize: number): Preset {
-  const backbone = { ...preset.backbone, imageSize };
-  checkBackbone(backbone);
-  return { ...preset, backbone, faceSize: Math.round((preset.faceSize * imageSize) / preset.backbone.imageSize) };
 }
 
 /**

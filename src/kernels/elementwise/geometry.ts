@@ -29,11 +29,6 @@ export function elementwiseLaunch(engine: Engine, count: number): ItemLaunch {
   return itemLaunch(engine, Math.ceil(count / 4));
 }
 
-/** Workgroups of an elementwise kernel with its default constants (PER_THREAD 4) on `count` elements. */
-export function elementwiseGrid(count: number): Workgroups {
-  return gridFor(Math.ceil(count / 4), WORKGROUP * PER_THREAD.few);
-}
-
 /** How many floats a kernel with an `element` alias takes at a time, and the constant that says so. */
 export interface ElementWidth {
   readonly width: 1 | 4;

@@ -4,4 +4,4 @@ export { affine, scale } from './affine.js';
 export { cast, castInto } from './cast.js';
 export { fill, filled } from './fill.js';
 export { stochasticResidual } from './stochastic-residual.js';
-export { elementwiseGrid, elementwiseLaunch, elementWidth, itemLaunch, type ElementWidth, type ItemLaunch } from './geometry.js';
+export { elementwiseLaunch, elementWidth, itemLaunch, type ElementWidth, type ItemLaunch } from './geometry.js';
