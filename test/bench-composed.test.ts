@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { DeviceError, type Engine, type Tensor, type TunedLookup } from '../src/engine/index.js';
 import { windowAttention } from '../src/kernels/attention/index.js';
 import { sinkhorn } from '../src/kernels/sinkhorn/index.js';
+import { VARIANT_FAMILIES } from '../src/kernels/variants.js';
+import { PRESETS } from '../src/model/presets.js';
 import { openEngine } from '../src/kernels/open-engine.js';
 import { findNodeGpu } from '../src/platform/node/gpu.js';
 import { relativeError } from '../src/verify/compare.js';
@@ -17,7 +19,14 @@ import type { Group, Subject } from '../bench/harness/subject.js';
 import { subjectOf, type OpCase } from '../bench/suites/case.js';
 import type { Stage } from '../bench/suites/context.js';
 import { addCase, attentionCase, layerNormCase, linearCase, productCase, regionPoolCase } from '../bench/suites/ops.js';
-import { optimizerGroups } from '../bench/suites/optimizer.js';
+import { columnFinishCase, columnSumCase } from '../bench/suites/columns.js';
+import { halfCases, halfProductCase } from '../bench/suites/half.js';
+import { kernelSuite } from '../bench/suites/kernels.js';
+import { mlpCase, stemCase } from '../bench/suites/layers.js';
+import { marginalsCase, priorUpdateCase } from '../bench/suites/losses.js';
+import { concatCase, gatherRowsCase, patchifyCase, stochasticResidualCase, transposeCase } from '../bench/suites/moves.js';
+import { fusedOptimizerGroups, optimizerGroups } from '../bench/suites/optimizer.js';
+import { plainGroup } from '../bench/suites/plain.js';
 import { blockRivals } from '../bench/suites/rivals.js';
 import { EPSILON, sinkhornCase, sinkhornRivals } from '../bench/suites/sinkhorn.js';
 import { shaderSources } from '../bench/shaders.generated.js';
@@ -96,11 +105,27 @@ test('every kind of subject meets its own reference, forward and backward', () =
       addCase('test', 24, 16),
       attentionCase('test', { batch: 4, ...STAGE }),
       regionPoolCase('test', 4, 4, 8, 3),
+      mlpCase('test', { tokens: 24, inputs: 12, hidden: 20, outputs: 8 }),
+      stemCase('test', 4, 8, 8),
+      stochasticResidualCase('test', [4, 3, 8], 0.5),
+      transposeCase('test', 6, 3, 8),
+      concatCase('test', [4, 3], [8, 12]),
+      patchifyCase('test', 2, 8, 4),
+      halfProductCase(24),
+      ...halfCases(STAGE, 2),
     ];
     for (const given of cases) {
       for (const pass of ['forward', 'backward'] as const) await expectRight(engine, given.op, subjectOf(given, { section: 'kernels', pass }));
     }
-    for (const { name, subjects } of optimizerGroups('test', 8192)) await expectRight(engine, name, subjects[0]);
+    const plain = [gatherRowsCase('test', 6, 8), columnSumCase('test', 40, 12), columnFinishCase('test', 40, 12), priorUpdateCase(PRESETS.tiny, 4), marginalsCase(PRESETS.tiny, 4)];
+    for (const { name, subjects } of [...optimizerGroups('test', 8192), ...fusedOptimizerGroups('test', 8192), ...plain.map(plainGroup)]) await expectRight(engine, name, subjects[0]);
+  }));
+
+test('the kernel suite has a ladder of every family of variants', () =>
+  withBenchEngine(async (engine) => {
+    const names = kernelSuite({ engine, flopsLimit: Infinity, bytesLimit: Infinity, runLimit: 2, peers: [], skip() {} }).map(({ name }) => name);
+    const missing = Object.keys(VARIANT_FAMILIES).filter((family) => !names.some((name) => name.startsWith(`Ladder of ${family}: `)));
+    assert.deepEqual(missing, []);
   }));
 
 test('rivals meet the same reference', () =>

@@ -9,6 +9,7 @@ import type { PeerName } from './names.js';
 /** Ops of one output "y", as bench/suites/ops.ts and bench/suites/sinkhorn.ts define them. */
 export const PEER_OPS = ['matmul', 'linear', 'layerNorm', 'softmax', 'windowAttention', 'sinkhorn'] as const;
 
+/** The name of an op that other libraries are asked for. */
 export type PeerOp = (typeof PEER_OPS)[number];
 
 /**
@@ -70,6 +71,7 @@ export interface InferenceTask extends Pick<StepTask, 'network' | 'image' | 'par
   readonly kind: 'inference';
 }
 
+/** Anything that other libraries are asked for. */
 export type PeerTask = OpTask | AdamwTask | StepTask | InferenceTask;
 
 /** Work whose inputs lie on the device. */

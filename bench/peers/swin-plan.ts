@@ -2,6 +2,7 @@
 import { blockName, mergeName } from '../../src/model/backbone/specs.js';
 import type { ClassifierConfig } from '../../src/model/classifier/index.js';
 
+/** A block of a Swin classifier. */
 export interface Block {
   /** Prefix of its parameters. */
   readonly name: string;

@@ -7,6 +7,7 @@ import { linearReference } from '../../test/reference/matmul.js';
 import { layerNorm } from '../../test/reference/normalization.js';
 import { blocksOf } from './swin-plan.js';
 
+/** Tensors by name, in float64. */
 export type Values = Readonly<Record<string, Float64Array>>;
 
 /**

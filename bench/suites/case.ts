@@ -1,9 +1,10 @@
 /** An op on fixed inputs as subjects: forward, backward, or both, in the variants that are asked for. */
-import type { Engine, Tensor } from '../../src/engine/index.js';
+import { roundToHalf, type Engine, type Tensor } from '../../src/engine/index.js';
 import { FORWARD_TOLERANCE, GRADIENT_TOLERANCE, type Expected } from '../../src/verify/index.js';
 import { randomSigns, randomValues, type Input } from '../../src/verify/values.js';
 import type { Prepared, RowName, Subject } from '../harness/subject.js';
 
+/** What of an op a row times. */
 export type Pass = 'forward' | 'backward' | 'forward and backward';
 
 /** Inputs in float64, and dL/d y. */
@@ -27,13 +28,16 @@ export interface OpCase {
   readonly against: string;
   /** dL/d y repeats after so many elements, as the inputs do; the whole of it when left out. */
   readonly period?: number;
+  /** What is stored in f16: inputs by name, and the result with its gradient. All values are rounded to it beforehand. */
+  readonly half?: { readonly inputs: readonly string[]; readonly result: boolean };
 }
 
 const DY_SEED = 77;
 
 /** dL/d y of an output of `size` elements. */
-export function outputGradient({ period }: OpCase, size: number): Float32Array<ArrayBuffer> {
-  const values = randomValues(period ?? size, DY_SEED);
+export function outputGradient({ period, half }: OpCase, size: number): Float32Array<ArrayBuffer> {
+  const drawn = randomValues(period ?? size, DY_SEED);
+  const values = half?.result ? roundToHalf(drawn) : drawn;
   return period === undefined ? values : Float32Array.from({ length: size }, (_, at) => values[at % period]);
 }
 
@@ -134,7 +138,7 @@ export interface SubjectOptions {
 }
 
 /** Runs `body` with families forced to variants. */
-function forced<T>(engine: Engine, force: Readonly<Record<string, string>>, body: () => T): T {
+export function forced<T>(engine: Engine, force: Readonly<Record<string, string>>, body: () => T): T {
   for (const [family, variant] of Object.entries(force)) engine.force(family, variant);
   try {
     return body();
@@ -162,7 +166,7 @@ export function expectedOf(given: OpCase, doubles: () => Doubles, outputs: reado
 function capture(engine: Engine, given: OpCase, { pass, force = {}, rival }: SubjectOptions): Prepared {
   const inputs = given.inputs();
   const names = Object.keys(inputs);
-  const tensors = Object.fromEntries(names.map((name) => [name, engine.tensor(inputs[name].data, inputs[name].shape)]));
+  const tensors = Object.fromEntries(names.map((name) => [name, engine.tensor(inputs[name].data, inputs[name].shape, given.half?.inputs.includes(name) ? 'f16' : 'f32')]));
   const forward = rival?.forward ?? given.forward;
   const name = `${given.op} ${pass}`;
   /** The op under a tape, and its gradients as functions of it. */
@@ -171,7 +175,7 @@ function capture(engine: Engine, given: OpCase, { pass, force = {}, rival }: Sub
       for (const key of names) tape.watch(tensors[key]);
       const y = forward(engine, tensors);
       return body(y, () => {
-        tape.backward([[y, engine.tensor(outputGradient(given, y.size), y.shape)]]);
+        tape.backward([[y, engine.tensor(outputGradient(given, y.size), y.shape, given.half?.result ? 'f16' : 'f32')]]);
         return Object.fromEntries(names.map((key) => [`d/d ${key}`, tape.gradientOf(tensors[key]) ?? engine.zeros(tensors[key].shape)]));
       });
     });

@@ -6,6 +6,7 @@ import { stageChannels, stageSize, type Preset } from '../../src/model/presets.j
 /** A run is expected to reach this share of the measured multiply-add peak at least; slower kernels exceed the limit. */
 export const ASSUMED_SHARE = 0.05;
 
+/** The device that suites are made for, and its limits. */
 export interface SuiteContext {
   readonly engine: Engine;
   /** Operations that one run may have. */
@@ -56,6 +57,7 @@ export interface Stage {
   readonly pooled: boolean;
 }
 
+/** All stages of a preset, the first one first. */
 export function stagesOf({ name, backbone }: Preset): Stage[] {
   return backbone.depths.map((depth, stage) => {
     const size = stageSize(backbone, stage);

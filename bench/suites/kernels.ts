@@ -1,12 +1,17 @@
 /** The suites of single kernels: every kernel over the presets' shapes, ladders, rivals, and the series of Sinkhorn. */
 import { layOut } from '../../src/model/parameters.js';
-import { PRESETS, type Preset } from '../../src/model/presets.js';
+import { patchSizeOf, PRESETS, stageChannels, type Preset } from '../../src/model/presets.js';
 import { sslSpecs } from '../../src/model/ssl-model.js';
 import type { Group } from '../harness/subject.js';
 import { subjectOf, type OpCase } from './case.js';
+import { columnSumCase } from './columns.js';
 import { blockCost, largestThatFits, stagesOf, type Stage, type SuiteContext } from './context.js';
-import { ladder } from './ladder.js';
-import { headCases, relationGroups } from './losses.js';
+import { halfCases } from './half.js';
+import { ladder, rungOf } from './ladder.js';
+import { ladders, type Place } from './ladders.js';
+import { mlpCase, stemCase } from './layers.js';
+import { headCases, marginalsCase, priorUpdateCase } from './losses.js';
+import { concatCase, gatherRowsCase, patchifyCase, stochasticResidualCase, transposeCase } from './moves.js';
 import {
   addCase,
   attentionCase,
@@ -17,22 +22,24 @@ import {
   linearCase,
   meanPoolCase,
   patchMergeCase,
-  halfProductCase,
   productCase,
-  weightGradientCase,
   regionPoolCase,
   softmaxCase,
 } from './ops.js';
-import { optimizerGroups } from './optimizer.js';
+import { fusedOptimizerGroups, optimizerGroups } from './optimizer.js';
+import { plainGroup } from './plain.js';
 import { attentionRivals, blockRivals } from './rivals.js';
-import { sinkhornCase, sinkhornRivals, transportCost, type TransportSizes } from './sinkhorn.js';
-import { viewGroups } from './views.js';
+import { feasible, sinkhornCase, sinkhornRivals, type TransportSizes } from './sinkhorn.js';
+import { viewCases } from './views.js';
 
 /** Images of a step, largest first: both views of the tiny preset's batch, and what a GPU does well with at 224 pixels. */
 const BATCHES: Readonly<Record<string, readonly number[]>> = { tiny: [64, 16, 4], 'swin-t': [16, 8, 4, 2, 1] };
 
 /** Statistics over a batch need rows: two views of two faces. */
 const FEWEST_VIEWS = 4;
+
+/** The preset whose shapes the ops of mixed precision are timed at. */
+const HALF_PRESET = 'swin-t';
 
 /** A case as two rows. */
 function bothPasses(given: OpCase): Group[] {
@@ -49,7 +56,7 @@ function batchOf(context: SuiteContext, stage: Stage): number | null {
 }
 
 /** The kernels of one stage. */
-function stageCases({ backbone, regions }: Preset, stage: Stage, batch: number): OpCase[] {
+function stageCases({ name, backbone, regions, stochasticDepth }: Preset, stage: Stage, batch: number): OpCase[] {
   const { model, size, channels, heads, windowSize, hidden, shift, pooled } = stage;
   const tokens = batch * size * size;
   const windows = batch * Math.ceil(size / windowSize) ** 2;
@@ -61,6 +68,8 @@ function stageCases({ backbone, regions }: Preset, stage: Stage, batch: number):
     linearCase(model, tokens, channels, channels, { activation: 'none', residual: true }),
     linearCase(model, tokens, channels, hidden, { activation: 'gelu', residual: false }),
     linearCase(model, tokens, hidden, channels, { activation: 'none', residual: true }),
+    mlpCase(model, { tokens, inputs: channels, hidden, outputs: channels }),
+    ...(name === HALF_PRESET ? halfCases(stage, batch) : []),
     ...(stage.stage + 1 < backbone.depths.length ? [patchMergeCase(model, batch, size, channels)] : []),
     ...(pooled ? [regionPoolCase(model, batch, size, channels, regions.actionUnits.length)] : []),
     // Once per preset, at the first stage's size: ops that the model uses elsewhere or inside other kernels.
@@ -70,79 +79,83 @@ function stageCases({ backbone, regions }: Preset, stage: Stage, batch: number):
           geluCase(model, tokens, channels),
           softmaxCase(model, windows * heads * windowSize ** 2, windowSize ** 2),
           l2NormalizeCase(model, batch * regions.actionUnits.length, 2 * channels),
+          ...(stochasticDepth > 0 ? [stochasticResidualCase(model, [batch, size, size, channels], stochasticDepth)] : []),
         ]
       : []),
     ...(stage.stage + 1 === backbone.depths.length ? [meanPoolCase(model, batch, size * size, channels)] : []),
   ];
 }
 
-/** What is around the backbone: losses, heads' normalisation, views and their maps. */
-function headGroups(context: SuiteContext, preset: Preset): Group[] {
-  const { backbone, heads, regions, name } = preset;
-  const views = largestThatFits(context, `${name} losses and views, images`, BATCHES[name].filter((images) => images >= FEWEST_VIEWS), (images) => ({
+/** Views of a step's faces that fit, or null. */
+function viewsOf(context: SuiteContext, { name, backbone, heads, regions }: Preset): number | null {
+  return largestThatFits(context, `${name} losses and views, images`, BATCHES[name].filter((images) => images >= FEWEST_VIEWS), (images) => ({
     flops: images * (200 * backbone.imageSize ** 2 + 10 * regions.actionUnits.length * heads.hiddenDim),
     bytes: 4 * images * (3 * backbone.imageSize ** 2 + 4 * regions.actionUnits.length * heads.hiddenDim),
   }));
+}
+
+/** What is around the backbone: losses, heads' normalisation, features on their way, views and their maps. */
+function headGroups(context: SuiteContext, preset: Preset): Group[] {
+  const { backbone, heads, regions, name } = preset;
+  const views = viewsOf(context, preset);
   if (views === null) return [];
-  return [...headCases(preset, views).flatMap(bothPasses), ...relationGroups(preset, views), ...viewGroups(preset, views / 2)];
+  const units = regions.actionUnits.length;
+  const moves = [
+    concatCase(name, [views, units], backbone.poolStages.map((stage) => stageChannels(backbone, stage))),
+    transposeCase(name, views, units, heads.projectionDim),
+  ];
+  const plain = [
+    gatherRowsCase(name, views, units * heads.projectionDim),
+    marginalsCase(preset, views),
+    priorUpdateCase(preset, views),
+    ...viewCases(preset, views / 2),
+  ];
+  return [...[...headCases(preset, views), ...moves].flatMap(bothPasses), ...plain.map(plainGroup)];
+}
+
+/** The first layers: what cuts an image up, and the product or the two convolutions behind it. */
+function stemGroups(context: SuiteContext, { name, backbone }: Preset): Group[] {
+  const { imageSize, embedDim } = backbone;
+  const half = embedDim / 2;
+  const patch = patchSizeOf(backbone);
+  const convolutions = backbone.stem === 'convolution';
+  const tokens = (imageSize / patch) ** 2;
+  const batch = largestThatFits(context, `${name} stem, images`, BATCHES[name], (images) => ({
+    flops: 2 * images * tokens * (convolutions ? 9 * half : 3 * patch ** 2) * embedDim,
+    bytes: 4 * images * (convolutions ? (imageSize / 2) ** 2 * 2 * 28 : tokens * (3 * patch ** 2 + embedDim)),
+  }));
+  if (batch === null) return [];
+  const cases = convolutions
+    ? [stemCase(name, batch, imageSize, embedDim), convolutionCase(name, batch, imageSize, 3, half, 'gelu'), convolutionCase(name, batch, imageSize / 2, half, embedDim, 'none')]
+    : [patchifyCase(name, batch, imageSize, patch), linearCase(name, batch * tokens, 3 * patch ** 2, embedDim, { activation: 'none', residual: false })];
+  return cases.flatMap(bothPasses);
 }
 
 function modelGroups(context: SuiteContext, preset: Preset): Group[] {
   const groups = stagesOf(preset).flatMap((stage) => {
     const batch = batchOf(context, stage);
-    return batch === null ? [] : stageCases(preset, stage, batch).flatMap(bothPasses);
+    if (batch === null) return [];
+    const sums = stage.stage === 0 ? [columnSumCase(stage.model, batch * stage.size ** 2, stage.channels)] : [];
+    return [...stageCases(preset, stage, batch).flatMap(bothPasses), ...sums.map(plainGroup)];
   });
-  const { backbone, name } = preset;
-  if (backbone.stem === 'convolution') {
-    const half = backbone.embedDim / 2;
-    const batch = largestThatFits(context, `${name} stem, images`, BATCHES[name], (images) => ({
-      flops: 2 * images * (backbone.imageSize / 4) ** 2 * 9 * half * backbone.embedDim,
-      bytes: 4 * images * (backbone.imageSize / 2) ** 2 * 2 * 28,
-    }));
-    if (batch !== null) {
-      groups.push(...bothPasses(convolutionCase(name, batch, backbone.imageSize, 3, half, 'gelu')));
-      groups.push(...bothPasses(convolutionCase(name, batch, backbone.imageSize / 2, half, backbone.embedDim, 'none')));
-    }
-  }
+  groups.push(...stemGroups(context, preset));
   groups.push(...headGroups(context, preset));
+  const { name } = preset;
   const parameters = layOut(sslSpecs(preset)).size;
   const size = largestThatFits(context, `${name} optimiser, parameters`, [parameters, 2 ** 20], (count) => ({ flops: 14 * count, bytes: 16 * count }));
-  if (size !== null) groups.push(...optimizerGroups(name, size));
+  if (size !== null) groups.push(...optimizerGroups(name, size), ...fusedOptimizerGroups(name, size));
   return groups;
 }
 
-/** Squares for the ladder of matrix products; the naive kernel must run them too. */
-const SQUARES = [2048, 1024, 512, 256];
+/** Stages whose shapes the ladders are shown at: the first, and of `swin-t` the third, which has half of its blocks. */
+const LADDER_STAGES: Readonly<Record<string, readonly number[]>> = { tiny: [0], 'swin-t': [0, 2] };
 
-function ladders(context: SuiteContext, stages: readonly Stage[]): Group[] {
-  const { engine } = context;
-  const squares = SQUARES.filter((size) => largestThatFits(context, `matmul ${size}³`, [size], (n) => ({ flops: 2 * n ** 3, bytes: 12 * n * n })) !== null);
-  return [
-    ...squares.flatMap((size) => ladder(engine, productCase(size, size, size), 'forward', 'matmul')),
-    ...squares.flatMap((size) => ladder(engine, halfProductCase(size), 'forward', 'matmul-f16')),
-    ...stages.flatMap((stage) => {
-      const batch = batchOf(context, stage);
-      if (batch === null) return [];
-      const { model, size, channels, hidden } = stage;
-      const tokens = batch * size * size;
-      const attention = attentionCase(model, { batch, ...stage });
-      return [
-        ...ladder(engine, linearCase(model, tokens, channels, hidden, { activation: 'gelu', residual: false }), 'forward', 'matmul'),
-        ...ladder(engine, weightGradientCase(model, tokens, channels, 3 * channels), 'forward', 'matmul-splits'),
-        ...ladder(engine, attention, 'forward', 'attention-forward'),
-        ...ladder(engine, attention, 'backward', 'attention-backward'),
-        ...ladder(engine, layerNormCase(model, tokens, channels), 'forward', 'layer-norm'),
-        ...ladder(engine, addCase(model, tokens, channels), 'forward', 'items'),
-        ...(stage.pooled ? ladder(engine, regionPoolCase(model, batch, size, channels, 12), 'forward', 'region-pool') : []),
-      ];
-    }),
-    ...ladder(engine, sinkhornCase({ batch: 64, n: 12, iterations: 50 }, 'relation loss'), 'forward and backward', 'sinkhorn'),
-  ];
-}
-
-/** The given sizes without those that take too long. */
-function feasible(context: SuiteContext, sizes: readonly TransportSizes[]): TransportSizes[] {
-  return sizes.filter((given) => largestThatFits(context, `Sinkhorn ${given.n} x ${given.n}, problems`, [given.batch], (batch) => transportCost({ ...given, batch })) !== null);
+function ladderPlaces(context: SuiteContext, preset: Preset): Place[] {
+  const views = viewsOf(context, preset);
+  return stagesOf(preset).filter(({ stage }) => LADDER_STAGES[preset.name].includes(stage)).flatMap((stage) => {
+    const batch = batchOf(context, stage);
+    return batch === null ? [] : [{ preset, stage, batch, views }];
+  });
 }
 
 const RIVAL_BATCHES = [64, 512, 4096, 32768];
@@ -177,7 +190,7 @@ function rivalGroups(context: SuiteContext, preset: Preset): Group[] {
 export function kernelSuite(context: SuiteContext): Group[] {
   const presets = [PRESETS.tiny, PRESETS['swin-t']];
   return [
-    ...ladders(context, presets.flatMap((preset) => stagesOf(preset).slice(0, 1))),
+    ...ladders(context, presets.flatMap((preset) => ladderPlaces(context, preset))),
     ...presets.flatMap((preset) => rivalGroups(context, preset)),
     ...transportGroups(context),
     ...presets.flatMap((preset) => modelGroups(context, preset)),
@@ -191,7 +204,7 @@ export function quickSuite(context: SuiteContext): Group[] {
   const batch = 16;
   const tokens = batch * stage.size ** 2;
   return [
-    ...ladder(context.engine, productCase(256, 256, 256), 'forward', 'matmul'),
+    ladder(context.engine, 'matmul', rungOf(productCase(256, 256, 256), 'forward')),
     ...attentionRivals(second, batch),
     ...sinkhornRivals({ batch: 64, n: 12, iterations: 50 }),
     ...bothPasses(layerNormCase(stage.model, tokens, stage.channels)),

@@ -1,14 +1,13 @@
 /** The losses of a training step, batch normalisation and the transport's marginals, at a preset's sizes. */
-import type { Engine } from '../../src/engine/index.js';
-import { bceWithLogits, contrastiveCrossEntropy, negativeCosine, relationMarginals, transportLoss } from '../../src/kernels/loss/index.js';
+import { bceWithLogits, contrastiveCrossEntropy, negativeCosine, priorUpdate, relationMarginals, transportLoss } from '../../src/kernels/loss/index.js';
 import { batchNorm } from '../../src/kernels/normalization/index.js';
 import type { Preset } from '../../src/model/presets.js';
 import { FORWARD_TOLERANCE } from '../../src/verify/index.js';
 import { input, randomIndices, type Input } from '../../src/verify/values.js';
 import * as loss from '../../test/reference/loss.js';
 import * as normalization from '../../test/reference/normalization.js';
-import type { Group } from '../harness/subject.js';
 import { byDifferences, type OpCase } from './case.js';
+import type { PlainCase } from './plain.js';
 
 const WHOLE = 'float64 reference; gradients by central differences of it along a random direction and at two places';
 const ALONG = 'float64 reference; gradients by central differences of it along a random direction';
@@ -91,32 +90,57 @@ function unitRows(shape: readonly number[], seed: number): Input {
 }
 
 /** The marginals of both sides of the transport, which have no gradient. */
-function marginalsGroup(model: string, faces: number, regions: number, columns: number): Group {
+export function marginalsCase({ name: model, heads, regions: { actionUnits } }: Preset, faces: number): PlainCase {
+  const [regions, columns] = [actionUnits.length, heads.projectionDim];
   const shape = [faces, regions, columns];
   const floor = 1e-3;
   return {
-    name: `relationMarginals [${shape.join(', ')}]`,
-    subjects: [
-      {
-        name: { section: 'kernels', op: 'relationMarginals', shape: `[${shape.join(', ')}]`, model, pass: 'forward', implementation: 'zygo', variant: 'rules' },
-        capture(engine: Engine) {
-          const [online, target] = [unitRows(shape, 131), unitRows(shape, 132)];
-          const [o, t] = [online, target].map(({ data }) => engine.tensor(data, shape));
-          const step = engine.capture('relation marginals', () => relationMarginals(engine, o, t, floor));
-          return {
-            step,
-            against: 'float64 reference of every output',
-            async check() {
-              const of = (own: Input, other: Input) => ({ values: loss.relationMarginal(own.data, other.data, faces, regions, columns, floor), tolerance: FORWARD_TOLERANCE });
-              return [
-                { output: 'a', actual: await engine.read(step.outputs.a), expected: of(online, target) },
-                { output: 'b', actual: await engine.read(step.outputs.b), expected: of(target, online) },
-              ];
-            },
-          };
+    op: 'relationMarginals',
+    shape: `[${shape.join(', ')}]`,
+    model,
+    pass: 'forward',
+    prepare(engine) {
+      const [online, target] = [unitRows(shape, 131), unitRows(shape, 132)];
+      const [o, t] = [online, target].map(({ data }) => engine.tensor(data, shape));
+      const step = engine.capture('relation marginals', () => relationMarginals(engine, o, t, floor));
+      return {
+        step,
+        against: 'float64 reference of every output',
+        async check() {
+          const of = (own: Input, other: Input) => ({ values: loss.relationMarginal(own.data, other.data, faces, regions, columns, floor), tolerance: FORWARD_TOLERANCE });
+          return [
+            { output: 'a', actual: await engine.read(step.outputs.a), expected: of(online, target) },
+            { output: 'b', actual: await engine.read(step.outputs.b), expected: of(target, online) },
+          ];
         },
-      },
-    ],
+      };
+    },
+  };
+}
+
+/** One move of the relation prior with the plans of a batch, in place. */
+export function priorUpdateCase({ name: model, regions: { actionUnits } }: Preset, faces: number): PlainCase {
+  const regions = actionUnits.length;
+  const [decay, floor] = [0.99, 1e-4];
+  return {
+    op: 'priorUpdate',
+    shape: `[${faces}, ${regions}, ${regions}]`,
+    model,
+    pass: 'step',
+    prepare(engine) {
+      const plans = input([faces, regions, regions], 133, { offset: 1, spread: 0.9 });
+      const start = new Float32Array(regions * regions).fill(1 / regions ** 2);
+      const [plan, prior] = [engine.tensor(plans.data, plans.shape), engine.tensor(start, [regions, regions])];
+      const step = engine.capture('prior update', () => priorUpdate(engine, prior, plan, decay, { floor }));
+      return {
+        step,
+        against: 'one float64 step, every element',
+        async check() {
+          const values = loss.priorUpdate(start, plans.data, regions, decay, floor);
+          return [{ output: 'prior', actual: await engine.read(prior), expected: { values, tolerance: FORWARD_TOLERANCE } }];
+        },
+      };
+    },
   };
 }
 
@@ -131,9 +155,4 @@ export function headCases({ name, heads, regions }: Preset, faces: number): OpCa
     transportLossCase(name, faces, units),
     bceCase(name, faces, units),
   ];
-}
-
-/** What has no gradient of its own in a preset's relation loss. */
-export function relationGroups({ name, heads, regions }: Preset, faces: number): Group[] {
-  return [marginalsGroup(name, faces, regions.actionUnits.length, heads.projectionDim)];
 }

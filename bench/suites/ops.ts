@@ -1,13 +1,13 @@
 /** The ops that are timed, each at a size that is given. */
-import { roundToHalf, type Tensor } from '../../src/engine/index.js';
+import type { Tensor } from '../../src/engine/index.js';
 import { windowAttention } from '../../src/kernels/attention/index.js';
 import { conv2d } from '../../src/kernels/convolution/index.js';
-import { add, cast, gelu } from '../../src/kernels/elementwise/index.js';
+import { add, gelu } from '../../src/kernels/elementwise/index.js';
 import { meanPool, patchMerge } from '../../src/kernels/layout/index.js';
 import { linear, matmul } from '../../src/kernels/matmul/index.js';
 import { l2Normalize, layerNorm, softmax } from '../../src/kernels/normalization/index.js';
 import { regionPool } from '../../src/kernels/pooling/index.js';
-import { input, type Input } from '../../src/verify/values.js';
+import { input } from '../../src/verify/values.js';
 import { windowAttentionReference } from '../../test/reference/attention.js';
 import { convolutionReference } from '../../test/reference/convolution.js';
 import * as elementwise from '../../test/reference/elementwise.js';
@@ -17,11 +17,13 @@ import { regionPoolReference } from '../../test/reference/pooling.js';
 import { byDifferences, repeated, repeatedInput, type OpCase } from './case.js';
 import { sampledLinear, sampledProduct, sampledTransposed } from './sampled.js';
 
-const WHOLE = 'float64 reference of every output; gradients by central differences of it';
-const SAMPLED = 'float64 sums at sampled places';
+/** What references of ops rest on, in words. */
+export const WHOLE = 'float64 reference of every output; gradients by central differences of it';
+/** The same where a whole reference would take minutes. */
+export const SAMPLED = 'float64 sums at sampled places';
 
-/** Items that are different from each other; a batch repeats them. */
-const distinct = (items: number, most: number): number => {
+/** How many of a batch's items are different from each other, at most `most`; the batch repeats them. */
+export const distinct = (items: number, most: number): number => {
   for (let count = Math.min(items, most); count > 1; count--) if (items % count === 0) return count;
   return 1;
 };
@@ -36,20 +38,6 @@ export function productCase(m: number, n: number, k: number, model = 'square'): 
     forward: (engine, { a, b }) => matmul(engine, a, b),
     expected: sampledProduct(m, n, k),
     against: SAMPLED,
-  };
-}
-
-/** y = a b of f16 operands, summed in f32; the conversion of both is timed with it. */
-export function halfProductCase(size: number): OpCase {
-  const half = (seed: number): Input => {
-    const { shape, data } = input([size, size], seed);
-    return { shape, data: roundToHalf(data) };
-  };
-  return {
-    ...productCase(size, size, size),
-    op: 'matmul f16',
-    inputs: () => ({ a: half(11), b: half(12) }),
-    forward: (engine, { a, b }) => matmul(engine, cast(engine, a, 'f16'), cast(engine, b, 'f16'), { output: 'f32' }),
   };
 }
 
@@ -86,6 +74,7 @@ export function linearCase(model: string, tokens: number, inputs: number, output
   };
 }
 
+/** Sizes of window attention on a square map. */
 export interface AttentionSizes {
   readonly batch: number;
   /** Side of the map. */
@@ -128,6 +117,7 @@ function rowCase(given: Pick<OpCase, 'op' | 'model' | 'forward'>, rows: number, 
   };
 }
 
+/** Layer normalisation with weight and bias. */
 export function layerNormCase(model: string, rows: number, columns: number): OpCase {
   const own = distinct(rows, 512);
   const base = input([own, columns], 22);
@@ -143,12 +133,15 @@ export function layerNormCase(model: string, rows: number, columns: number): OpC
   };
 }
 
+/** Softmax of every row. */
 export const softmaxCase = (model: string, rows: number, columns: number): OpCase =>
   rowCase({ op: 'softmax', model, forward: (engine, { x }) => softmax(engine, x) }, rows, columns, (x) => normalization.softmax(x, columns));
 
+/** Rows divided by their length. */
 export const l2NormalizeCase = (model: string, rows: number, columns: number): OpCase =>
   rowCase({ op: 'l2Normalize', model, forward: (engine, { x }) => l2Normalize(engine, x) }, rows, columns, (x) => normalization.l2Normalize(x, columns));
 
+/** Exact GELU, element by element. */
 export const geluCase = (model: string, rows: number, columns: number): OpCase =>
   rowCase({ op: 'gelu', model, forward: (engine, { x }) => gelu(engine, x) }, rows, columns, (x) => elementwise.gelu(x));
 

@@ -1,10 +1,12 @@
 /** The kernels that run over all parameters at once: AdamW, the running average, the gradient's norm. */
-import type { Engine } from '../../src/engine/index.js';
-import { adamw, adamwHyper, clipScale, ema } from '../../src/kernels/optimizer/index.js';
+import { roundToHalf, type Engine } from '../../src/engine/index.js';
+import { castInto } from '../../src/kernels/elementwise/index.js';
+import { adamw, adamwHyper, clipScale, clipScaledGradients, ema, LOSS_SCALE } from '../../src/kernels/optimizer/index.js';
 import { FORWARD_TOLERANCE, type Expected } from '../../src/verify/index.js';
 import { input } from '../../src/verify/values.js';
 import * as reference from '../../test/reference/optimizer.js';
 import type { Group, Prepared } from '../harness/subject.js';
+import { plainGroup } from './plain.js';
 
 /** The numbers of the step that is timed. */
 export const RATES = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05 };
@@ -31,12 +33,19 @@ export function expectedAdamw(size: number): Record<'parameters' | 'm' | 'v', Ex
   return { parameters: expect(size, state.p), m: expect(size, state.m), v: expect(size, state.v) };
 }
 
-/** AdamW over an arena, with its check. */
-export function prepareAdamw(engine: Engine, size: number): Prepared {
+/** The average of seed 75 after it moved towards the given values. */
+function expectedAverage(size: number, online: ArrayLike<number>): Expected {
+  return expect(size, Float64Array.from(arena(PERIOD, 75), (value, at) => DECAY * value + (1 - DECAY) * online[at]));
+}
+
+/** AdamW over an arena, with its check; with `averages` a running average moves in the same launch, as in a training step. */
+export function prepareAdamw(engine: Engine, size: number, averages = false): Prepared {
   const [params, gradients, m, v] = [arena(size, 71), arena(size, 72), arena(size, 73), arena(size, 74, 1)].map((data) => engine.tensor(data, [size]));
   const hyper = engine.tensor(adamwHyper(STEP, RATES), [8]);
   const scale = engine.tensor([1, 1], [2]);
-  const step = engine.capture('adamw', () => adamw(engine, { params, gradients, m, v, hyper, decayEnd: size, scale }));
+  const target = averages ? engine.tensor(arena(size, 75), [size]) : null;
+  const average = target ? { target, decay: engine.tensor([DECAY], [1]) } : undefined;
+  const step = engine.capture('adamw', () => adamw(engine, { params, gradients, m, v, hyper, decayEnd: size, scale, average }));
   return {
     step,
     against: 'one float64 step, every element',
@@ -46,6 +55,7 @@ export function prepareAdamw(engine: Engine, size: number): Prepared {
         { output: 'parameters', actual: await engine.read(params), expected: expected.parameters },
         { output: 'm', actual: await engine.read(m), expected: expected.m },
         { output: 'v', actual: await engine.read(v), expected: expected.v },
+        ...(target ? [{ output: 'average', actual: await engine.read(target), expected: expectedAverage(size, expected.parameters.values) }] : []),
       ];
     },
   };
@@ -59,38 +69,68 @@ function prepareEma(engine: Engine, size: number): Prepared {
     step,
     against: 'one float64 step, every element',
     async check() {
-      const [old, fresh] = [arena(PERIOD, 75), arena(PERIOD, 76)];
-      const values = Float64Array.from(old, (value, at) => DECAY * value + (1 - DECAY) * fresh[at]);
-      return [{ output: 'target', actual: await engine.read(target), expected: expect(size, values) }];
+      return [{ output: 'target', actual: await engine.read(target), expected: expectedAverage(size, arena(PERIOD, 76)) }];
     },
   };
 }
 
-function prepareClip(engine: Engine, size: number): Prepared {
+/** The norm of an arena's gradients and the factor that clips it, or with a loss scale that moves too. */
+function prepareClip(engine: Engine, size: number, scaled = false): Prepared {
   const gradients = engine.tensor(arena(size, 78), [size]);
-  const step = engine.capture('gradient norm', () => clipScale(engine, gradients, 1));
+  const state = engine.tensor([LOSS_SCALE.initial, 0, 0, 0], [4]);
+  const hyper = engine.tensor(adamwHyper(STEP, RATES), [8]);
+  const step = engine.capture('gradient norm', () => (scaled ? clipScaledGradients(engine, gradients, 1, { state, hyper, options: LOSS_SCALE }) : clipScale(engine, gradients, 1)));
   return {
     step,
     against: 'the float64 norm',
     async check() {
       const squares = arena(PERIOD, 78).reduce((sum, value) => sum + value * value, 0);
       const rest = arena(size % PERIOD, 78).reduce((sum, value) => sum + value * value, 0);
-      const norm = Math.sqrt(Math.floor(size / PERIOD) * squares + rest);
-      return [{ output: 'scale and norm', actual: await engine.read(step.outputs), expected: { values: [1 / (norm + 1e-6), norm], tolerance: FORWARD_TOLERANCE } }];
+      const scale = scaled ? LOSS_SCALE.initial : 1;
+      const norm = Math.sqrt(Math.floor(size / PERIOD) * squares + rest) / scale;
+      const factor = Math.min(1, 1 / (norm + 1e-6)) / scale;
+      const [actualFactor, actualNorm] = await engine.read(step.outputs);
+      return [
+        { output: 'factor', actual: [actualFactor], expected: { values: [factor], tolerance: FORWARD_TOLERANCE } },
+        { output: 'norm', actual: [actualNorm], expected: { values: [norm], tolerance: FORWARD_TOLERANCE } },
+        ...(scaled ? [{ output: 'state', actual: await engine.read(state), expected: { values: [scale, 1, 0, 0], tolerance: FORWARD_TOLERANCE } }] : []),
+      ];
     },
   };
 }
 
-/** The three over an arena of `size` floats, a multiple of 4. */
+/** The copy of all parameters in f16 that mixed precision makes in every step. */
+function prepareHalfCopy(engine: Engine, size: number): Prepared {
+  const source = engine.tensor(arena(size, 79), [size]);
+  const copy = engine.empty([size], 'f16');
+  const step = engine.capture('f16 copy', () => castInto(engine, source, copy));
+  return {
+    step,
+    against: 'every element, rounded to f16',
+    async check() {
+      return [{ output: 'copy', actual: await engine.read(copy), expected: { ...expect(size, roundToHalf(arena(PERIOD, 79))), tolerance: FORWARD_TOLERANCE } }];
+    },
+  };
+}
+
+function groupsOf(model: string, size: number, kernels: Readonly<Record<string, (engine: Engine) => Prepared>>): Group[] {
+  return Object.entries(kernels).map(([op, prepare]) => ({ ...plainGroup({ op, shape: `[${size}]`, model, pass: 'step', prepare }), name: `${op} of ${model}` }));
+}
+
+/** AdamW, the running average and the gradient's norm, each alone, over an arena of `size` floats, a multiple of 4. */
 export function optimizerGroups(model: string, size: number): Group[] {
-  const kernels = { adamw: prepareAdamw, ema: prepareEma, 'gradient norm': prepareClip };
-  return Object.entries(kernels).map(([op, prepare]) => ({
-    name: `${op} of ${model}`,
-    subjects: [
-      {
-        name: { section: 'kernels', op, shape: `[${size}]`, model, pass: 'step', implementation: 'zygo', variant: 'rules' },
-        capture: (engine: Engine) => prepare(engine, size),
-      },
-    ],
-  }));
+  return groupsOf(model, size, {
+    adamw: (engine) => prepareAdamw(engine, size),
+    ema: (engine) => prepareEma(engine, size),
+    'gradient norm': (engine) => prepareClip(engine, size),
+  });
+}
+
+/** What a training step launches in their place: AdamW with the running average; in mixed precision the norm with a loss scale, and a copy in f16. */
+export function fusedOptimizerGroups(model: string, size: number): Group[] {
+  return groupsOf(model, size, {
+    'adamw and running average': (engine) => prepareAdamw(engine, size, true),
+    'gradient norm and loss scale': (engine) => prepareClip(engine, size, true),
+    'f32 to f16': (engine) => prepareHalfCopy(engine, size),
+  });
 }

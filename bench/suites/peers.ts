@@ -27,10 +27,12 @@ export function linearPeer(model: string, tokens: number, inputs: number, output
   };
 }
 
+/** Layer normalisation with weight and bias. */
 export function layerNormPeer(model: string, rows: number, columns: number): PeerCase {
   return { op: 'layerNorm', given: layerNormCase(model, rows, columns), settings: {}, passes: ['forward'], outputSize: rows * columns };
 }
 
+/** Softmax of every row. */
 export function softmaxPeer(model: string, rows: number, columns: number): PeerCase {
   return { op: 'softmax', given: softmaxCase(model, rows, columns), settings: {}, passes: ['forward'], outputSize: rows * columns };
 }
@@ -48,7 +50,7 @@ export function attentionPeer({ model, size, channels, heads, windowSize, shift 
   };
 }
 
-/** Batched log-domain Sinkhorn; peers compose it of their own ops. */
+/** Batched Sinkhorn: Zygo's iterates in scaling form; peers compose theirs of their own ops, in the log domain. */
 export function sinkhornPeer(batch: number, n: number, iterations: number): PeerCase {
   return {
     op: 'sinkhorn',

@@ -7,7 +7,8 @@ import { FORWARD_TOLERANCE } from '../../src/verify/index.js';
 import { input } from '../../src/verify/values.js';
 import { augmentImage, parametersOf, type AugmentationRow } from '../../test/reference/augment.js';
 import { mapCells } from '../../test/reference/regions.js';
-import type { Group, Prepared } from '../harness/subject.js';
+import type { Prepared } from '../harness/subject.js';
+import type { PlainCase } from './plain.js';
 
 /** Faces in the table that views are made from. */
 const FACES = 4;
@@ -85,22 +86,21 @@ function prepareMaps(engine: Engine, preset: Preset, faces: number, side: number
   };
 }
 
-function group(op: string, shape: string, model: string, capture: (engine: Engine) => Prepared): Group {
-  return {
-    name: `${op} ${shape}`,
-    subjects: [{ name: { section: 'kernels', op, shape, model, pass: 'forward', implementation: 'zygo', variant: 'rules' }, capture }],
-  };
+/** Two views of `faces` faces. */
+export function imagesCase(preset: Preset, faces: number): PlainCase {
+  const { name, backbone, faceSize } = preset;
+  return { op: 'augmentImages', shape: `${VIEWS * faces} views, ${faceSize} -> ${backbone.imageSize} pixels`, model: name, pass: 'forward', prepare: (engine) => prepareImages(engine, preset, faces) };
 }
 
 /** Two views of `faces` faces, and their maps at every pooled stage. */
-export function viewGroups(preset: Preset, faces: number): Group[] {
-  const { name, backbone, faceSize, regions } = preset;
-  const views = VIEWS * faces;
+export function viewCases(preset: Preset, faces: number): PlainCase[] {
+  const { name, backbone, regions } = preset;
   return [
-    group('augmentImages', `${views} views, ${faceSize} -> ${backbone.imageSize} pixels`, name, (engine) => prepareImages(engine, preset, faces)),
-    ...backbone.poolStages.map((stage) => {
+    imagesCase(preset, faces),
+    ...backbone.poolStages.map((stage): PlainCase => {
       const side = stageSize(backbone, stage);
-      return group('auMaps', `[${views}, ${regions.actionUnits.length}, ${side}, ${side}]`, name, (engine) => prepareMaps(engine, preset, faces, side));
+      const shape = `[${VIEWS * faces}, ${regions.actionUnits.length}, ${side}, ${side}]`;
+      return { op: 'auMaps', shape, model: name, pass: 'forward', prepare: (engine) => prepareMaps(engine, preset, faces, side) };
     }),
   ];
 }

@@ -6,6 +6,7 @@ import { nn, numpy as np, type Array as JaxArray } from '@jax-js/jax';
 import { relativeIndex, shiftMask } from '../../composed/window-attention.js';
 import type { OpTask, PeerOp } from '../peer.js';
 
+/** Arrays by name. */
 export type Arrays = Record<string, JaxArray>;
 
 /** An op: arrays that no gradient is wanted of, and y of inputs and constants. */
@@ -25,6 +26,7 @@ export function layerNorm(x: JaxArray, weight: JaxArray, bias: JaxArray): JaxArr
   return nn.standardize(x).mul(weight).add(bias);
 }
 
+/** Heads, side of a window and cyclic shift. */
 export interface WindowSettings {
   readonly size: number;
   readonly heads: number;

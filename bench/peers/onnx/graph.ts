@@ -52,6 +52,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array<ArrayBuffer> |
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
+/** An ONNX graph that is put together node by node. */
 export class OnnxGraph {
   private readonly nodes: NodeProto[] = [];
   private readonly constants: TensorProto[] = [];

@@ -4,6 +4,7 @@ import type { OpTask, PeerOp } from '../peer.js';
 import { tf } from './library.js';
 
 type Tensor = ReturnType<typeof tf.tensor>;
+/** Tensors by name. */
 export type Tensors = Record<string, Tensor>;
 
 /** An op: tensors that no gradient is wanted of, and y of inputs and constants. */
@@ -31,6 +32,7 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5))), weight), bias);
 }
 
+/** Heads, side of a window and cyclic shift. */
 export interface WindowSettings {
   readonly size: number;
   readonly heads: number;
