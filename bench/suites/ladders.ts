@@ -44,6 +44,10 @@ const APART: Readonly<Record<string, (context: SuiteContext) => Rung[]>> = {
 const both = (given: Parameters<typeof rungOf>[0]): Rung[] => [rungOf(given, 'forward'), rungOf(given, 'backward')];
 const plain = { activation: 'none', residual: false } as const;
 
+function pooling({ preset, stage: { model, size, channels, pooled }, batch }: Place, pass: 'forward' | 'backward'): Rung[] {
+  return pooled ? [rungOf(regionPoolCase(model, batch, size, channels, preset.regions.actionUnits.length), pass)] : [];
+}
+
 /** Families on the shapes of a stage. */
 const AT_STAGES: Readonly<Record<string, (place: Place) => Rung[]>> = {
   matmul: ({ stage: { model, size, channels, hidden }, batch }) => [
@@ -55,8 +59,9 @@ const AT_STAGES: Readonly<Record<string, (place: Place) => Rung[]>> = {
   'attention-forward': ({ stage, batch }) => [rungOf(attentionCase(stage.model, { batch, ...stage }), 'forward')],
   'attention-backward': ({ stage, batch }) => [rungOf(attentionCase(stage.model, { batch, ...stage }), 'backward')],
   'layer-norm': ({ stage: { model, size, channels }, batch }) => both(layerNormCase(model, batch * size * size, channels)),
-  'region-pool': ({ preset, stage, batch }) => (stage.pooled ? [rungOf(regionPoolCase(stage.model, batch, stage.size, stage.channels, preset.regions.actionUnits.length), 'forward')] : []),
-  'region-pool-backward': ({ preset, stage, batch }) => (stage.pooled ? [rungOf(regionPoolCase(stage.model, batch, stage.size, stage.channels, preset.regions.actionUnits.length), 'backward')] : []),
+  'region-pool': (place) => pooling(place, 'forward'),
+  'region-pool-backward': (place) => pooling(place, 'backward'),
+  'region-pool-maps': (place) => pooling(place, 'backward'),
   items: ({ stage: { model, size, channels }, batch }) => [rungOf(addCase(model, batch * size * size, channels), 'forward')],
 };
 
