@@ -21,7 +21,7 @@ export interface Place {
 }
 
 /** Squares for the ladder of matrix products; the naive kernel must run them too. */
-const SQUARES = [2048, 1024, 512, 256];
+const SQUARES = [4096, 2048, 1024, 512, 256];
 /** Shares of a sum over rows: what a GPU cuts the longest ones of a step into. */
 const SHARES = 1024;
 
