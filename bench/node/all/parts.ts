@@ -54,8 +54,9 @@ export const RAW_PARTS = [...MEASURED_PARTS, ...MATRIX_PARTS, ...PYTORCH_PARTS, 
 
 /** Groups of the suites, by their names. */
 const GROUPS = {
-  products: 'Ladder of matmul',
-  halfProducts: 'Ladder of matmul-f16',
+  // Squares; products of a model's shapes come with the other kernels.
+  products: 'Ladder of matmul: matmul |Ladder of matmul-f16: matmul ',
+  halfProducts: 'Ladder of matmul-f16: matmul ',
   softwareHalfProducts: 'Ladder of matmul-f16: matmul f16 [256, 256]',
   // With ", " the same in mixed precision, with less memory kept, and in micro-batches.
   steps: 'training step of tiny: |training step of small: |training step of swin-t: |training step of tiny, |training step of swin-t, ',
@@ -123,7 +124,7 @@ export function partsOf({ software, work, adapter, torch, tuned, matrices }: Par
   const gpuOnly = (...parts: Part[]): Part[] => (software ? [] : parts);
   return [
     { name: 'verify', title: 'every kernel and variant against float64', share: 0.2, command: () => zygo('verify', '--json', join(work, 'verify.json')) },
-    ...gpuOnly({ name: 'products', title: 'matrix products, every variant', share: 0.1, command: () => suite('products', 'kernels', GROUPS.products) }),
+    ...gpuOnly({ name: 'products', title: 'square matrix products, every variant', share: 0.1, command: () => suite('products', 'kernels', GROUPS.products) }),
     { name: 'verify-matrix', title: 'products of f16 with subgroup matrices against float64', share: 0.05, command: () => withMatrices(zygo('verify', '--subgroup-matrix', '--filter', 'operands f16', '--json', join(work, 'verify-matrix.json'))) },
     {
       name: 'products-matrix',
