@@ -68,7 +68,7 @@ const VARIANTS: readonly (readonly [string, string | null])[] = [
 ];
 
 /** The rows or columns that a variant takes. */
-const SIZES: Readonly<Record<string, readonly [least: number, most: number]>> = { thread: [1, 16], grid: [13, 160] };
+const SIZES: Readonly<Record<string, readonly [least: number, most: number]>> = { thread: [1, 16], grid: [1, 160] };
 
 function force(engine: Engine, [variant, tiles]: readonly [string | null, string | null]): void {
   engine.force('sinkhorn', variant);

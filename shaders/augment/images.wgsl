@@ -74,9 +74,10 @@ fn bilinear(base: u32, position: vec2<f32>) -> vec3<f32> {
 fn normals(pixel: u32, key: vec2<u32>) -> vec3<f32> {
   let bits = philox(vec4<u32>(pixel, 0u, 0u, 0u), key);
   let u = (vec4<f32>(f32(bits.x >> 8u), f32(bits.y >> 8u), f32(bits.z >> 8u), f32(bits.w >> 8u)) + 0.5) * (1.0 / 16777216.0);
-  let first = sqrt(-2.0 * log(u.x));
+  // (A number next to 1 may be rounded to it, and its logarithm a little above 0.)
+  let first = sqrt(max(0.0, -2.0 * log(u.x)));
   let angle = 6.283185307 * u.y;
-  return vec3<f32>(first * cos(angle), first * sin(angle), sqrt(-2.0 * log(u.z)) * cos(6.283185307 * u.w));
+  return vec3<f32>(first * cos(angle), first * sin(angle), sqrt(max(0.0, -2.0 * log(u.z))) * cos(6.283185307 * u.w));
 }
 
 @compute @workgroup_size(64)

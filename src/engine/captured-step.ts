@@ -14,6 +14,8 @@ import { cutSubmissions, type SubmissionLimits } from './submissions.js';
 import type { Storage } from './tensor.js';
 
 const UNIFORM_ALIGNMENT = 256;
+/** Slots of so many bytes go back to the device with their step: the next step's have other sizes. */
+const LARGE_SLOT = 16 * 2 ** 20;
 
 /**
  * A traced computation, ready to be replayed; made by `Engine.capture`. `prepare` compiles and allocates, `run` replays, as
@@ -31,7 +33,8 @@ export class CapturedStep<Outputs> {
   /** Storages that lie in others of the plan. */
   private readonly parts: readonly Storage[];
   /** Where each submission of a replay ends. */
-  private readonly submissions: readonly number[];
+  /** The end of each submission, as an index into the commands. */
+  readonly submissions: readonly number[];
 
   constructor(
     readonly name: string,
@@ -119,8 +122,7 @@ export class CapturedStep<Outputs> {
       await Promise.all([...programs].map((program) => program.compile()));
       await this.allocate();
     } catch (error) {
-      // A buffer for which there was no memory is invalid, and must not come back from the pool.
-      for (const buffer of this.slots.splice(0)) this.pool.discard(buffer);
+      this.discardSlots();
       this.destroy();
       throw error;
     }
@@ -138,6 +140,19 @@ export class CapturedStep<Outputs> {
   }
 
   private async allocate(): Promise<void> {
+    let refused = await this.takeSlots();
+    if (refused) {
+      // What earlier steps gave back may be what is missing.
+      this.discardSlots();
+      this.flushEager();
+      this.pool.trim();
+      refused = await this.takeSlots();
+    }
+    if (refused) throw new DeviceError(`Step ${this.name} needs ${formatBytes(this.plan.peakBytes)}, more than the device has: ${refused.message}`);
+  }
+
+  /** Takes the slots from the pool; the device's answer when it has no memory for them. */
+  private async takeSlots(): Promise<GPUError | null> {
     this.device.pushErrorScope('out-of-memory');
     let refused: GPUError | null = null;
     try {
@@ -147,7 +162,12 @@ export class CapturedStep<Outputs> {
     } finally {
       refused = await this.device.popErrorScope();
     }
-    if (refused) throw new DeviceError(`Step ${this.name} needs ${formatBytes(this.plan.peakBytes)}, more than the device has: ${refused.message}`);
+    return refused;
+  }
+
+  /** Ends the slots' buffers: one for which there was no memory is invalid, and must not come back from the pool. */
+  private discardSlots(): void {
+    for (const buffer of this.slots.splice(0)) this.pool.discard(buffer);
   }
 
   private makeCommandsReady(): void {
@@ -221,7 +241,11 @@ export class CapturedStep<Outputs> {
     this.ready = [];
     this.uniforms?.destroy();
     this.uniforms = null;
-    for (const buffer of this.slots.splice(0)) this.pool.give(buffer);
+    if (this.slots.some(({ size }) => size >= LARGE_SLOT)) this.flushEager();
+    for (const buffer of this.slots.splice(0)) {
+      if (buffer.size >= LARGE_SLOT) this.pool.discard(buffer);
+      else this.pool.give(buffer);
+    }
     for (const storage of [...this.lifetimesOf, ...this.parts]) {
       storage.buffer = null;
       storage.freed = true;

@@ -22,6 +22,9 @@ import { formatShape, sizeOf, Tensor } from './tensor.js';
 import { Tape, type Backward } from './tape.js';
 import { VariantChoices, type EngineObserver, type TunedLookup } from './variants.js';
 
+/** Bytes that one write from the CPU hands over at once: 64 MiB. */
+const WRITE_BYTES = 2 ** 26;
+
 /**
  * One WebGPU device with everything that runs on it: its memory, compiled kernels, tape, captured steps and choices of kernel
  * variants. Work is queued in the order of the calls and never waited for, except by `read` and `finish`.
@@ -105,7 +108,13 @@ export class Engine {
     const { buffer } = tensor.storage;
     if (!buffer) throw new ShapeError(`The tensor ${formatShape(tensor.shape)} holds no memory that could be written.`);
     this.eager.flush();
-    this.device.queue.writeBuffer(buffer, tensor.storage.bufferOffset + tensor.byteOffset, bytesOf(tensor.dtype, data));
+    const bytes = bytesOf(tensor.dtype, data);
+    const offset = tensor.storage.bufferOffset + tensor.byteOffset;
+    // In pieces: each passes through staging memory of its own size.
+    const most = WRITE_BYTES / bytes.BYTES_PER_ELEMENT;
+    for (let at = 0; at < bytes.length; at += most) {
+      this.device.queue.writeBuffer(buffer, offset + at * bytes.BYTES_PER_ELEMENT, bytes, at, Math.min(most, bytes.length - at));
+    }
   }
 
   /**

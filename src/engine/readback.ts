@@ -1,5 +1,8 @@
 import { DeviceError } from './errors.js';
 
+/** How long after a mapping that failed a device may take to say that it is lost. */
+const NEWS_OF_LOSS_MS = 100;
+
 /** Copies buffers to the CPU; its staging buffers are kept and used again. */
 export class Readback {
   /** Staging buffers that nothing uses, by size. */
@@ -24,6 +27,8 @@ export class Readback {
     try {
       await staging.mapAsync(GPUMapMode.READ);
     } catch (error) {
+      // A mapping may fail before the device says that it is lost, which is the better reason (gpuweb issue 4177).
+      await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, NEWS_OF_LOSS_MS))]);
       this.checkDevice();
       throw new DeviceError(`Reading from the device failed: ${error instanceof Error ? error.message : String(error)}`);
     }

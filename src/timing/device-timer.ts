@@ -140,7 +140,8 @@ export class DeviceTimer {
     this.mark(encoder, 0);
     for (let done = 0; done < repeats; done += perSubmit) {
       const count = Math.min(perSubmit, repeats - done);
-      replay.encode(encoder, count);
+      if (expected > SUBMIT_SECONDS) encoder = replay.submitParts(encoder);
+      else replay.encode(encoder, count);
       if (done + count < repeats) {
         device.queue.submit([encoder.finish()]);
         encoder = device.createCommandEncoder();

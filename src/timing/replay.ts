@@ -15,12 +15,18 @@ export class Replay {
   private readonly blockRepeats: number;
   private readonly uniforms: GPUBuffer | null;
 
+  private readonly device: GPUDevice;
+  /** The end of each submission of one repeat. */
+  private readonly submissions: readonly number[];
+
   constructor(
     { device }: Engine,
-    { commands, name }: Pick<CapturedStep<unknown>, 'commands' | 'name'>,
+    { commands, submissions, name }: Pick<CapturedStep<unknown>, 'commands' | 'submissions' | 'name'>,
     /** What is replayed, for messages and tests. */
     readonly label: string = name,
   ) {
+    this.device = device;
+    this.submissions = submissions;
     const blocks = commands.map((command) => (command.kind === 'dispatch' ? command.uniform : null));
     this.uniforms = blocks.some((block) => block)
       ? device.createBuffer({ size: blocks.length * UNIFORM_ALIGNMENT, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST, label: `${label} parameters` })
@@ -41,6 +47,23 @@ export class Replay {
       const now = Math.min(this.blockRepeats, repeats - done);
       encode(encoder, this.block, 0, now * this.ready.length);
     }
+  }
+
+  /**
+   * One repeat in submissions of the step's own length, for a step too long for one.
+   * @param encoder what it begins with
+   * @returns the encoder of the last one, not submitted yet
+   */
+  submitParts(encoder: GPUCommandEncoder): GPUCommandEncoder {
+    let current = encoder;
+    this.submissions.forEach((end, index) => {
+      if (index > 0) {
+        this.device.queue.submit([current.finish()]);
+        current = this.device.createCommandEncoder();
+      }
+      encode(current, this.ready, index === 0 ? 0 : this.submissions[index - 1], end);
+    });
+    return current;
   }
 
   /** Gives the parameters' memory back; the step keeps its own. */

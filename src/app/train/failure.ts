@@ -12,7 +12,7 @@ export function describeFailure(error: unknown): Failure {
   if (/out of memory|allocation failed/i.test(text)) {
     return { message: `The GPU ran out of memory. (${text})`, advice: 'Choose fewer faces per step, or close other programs that use the GPU, and start again.' };
   }
-  if (/was lost/i.test(text)) {
+  if (/(is|was) lost/i.test(text)) {
     return {
       message: 'The GPU device was lost: the browser took it away, or the graphics driver restarted.',
       advice: 'Start again; if that fails, reload the page. If it happens each time, fewer faces per step may help.',
