@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DeviceError, KernelError, ShapeError } from '../src/engine/index.js';
+import { Readback } from '../src/engine/readback.js';
 import { accumulate, add } from '../src/kernels/elementwise/index.js';
 import { openTestEngine, randomValues, withOwnEngine } from './helpers.js';
 
@@ -112,6 +113,53 @@ test('a step that cannot be allocated leaves nothing behind', () =>
     const later = engine.empty([refused.size / 4]);
     assert.notEqual(later.storage.buffer, refused);
   }));
+
+test('a step that is refused memory gets what earlier steps gave back', () =>
+  withOwnEngine(async (engine) => {
+    const { device } = engine;
+    (await engine.capture('earlier', () => add(engine, engine.empty([4096]), engine.empty([4096]))).prepare()).destroy();
+    const step = engine.capture('later', () => add(engine, engine.empty([64]), engine.empty([64])));
+    const popErrorScope = device.popErrorScope.bind(device);
+    const answers: unknown[] = [{ message: 'no memory' }];
+    Object.defineProperty(device, 'popErrorScope', { configurable: true, value: async () => (await popErrorScope()) ?? answers.pop() ?? null });
+    const destroyed: number[] = [];
+    const destroy = GPUBuffer.prototype.destroy;
+    GPUBuffer.prototype.destroy = function (this: GPUBuffer) {
+      destroyed.push(this.size);
+      return destroy.call(this);
+    };
+    try {
+      await step.prepare();
+    } finally {
+      GPUBuffer.prototype.destroy = destroy;
+    }
+    assert.ok(destroyed.includes(4096 * 4), destroyed.join());
+    step.run();
+    await engine.finish();
+    step.destroy();
+  }));
+
+test('more than 64 MiB are written in pieces', () =>
+  withOwnEngine(async (engine) => {
+    const size = 2 ** 24 + 100;
+    const x = engine.empty([size], 'u32');
+    engine.write(x, Uint32Array.from({ length: size }, (_, index) => index));
+    const read = await engine.read(x);
+    assert.deepEqual([read[0], read[2 ** 24 - 1], read[2 ** 24], read[size - 1]], [0, 2 ** 24 - 1, 2 ** 24, size - 1]);
+  }));
+
+test('a read that fails just before the device says that it is lost names the loss', async () => {
+  const lost = new Promise<{ reason: string }>((resolve) => setTimeout(() => resolve({ reason: 'unknown' }), 20));
+  let isLost = false;
+  void lost.then(() => (isLost = true));
+  const staging = { mapAsync: () => Promise.reject(new Error('aborted')) };
+  const encoder = { copyBufferToBuffer: () => {}, finish: () => ({}) };
+  const device = { lost, createBuffer: () => staging, createCommandEncoder: () => encoder, queue: { submit: () => {} } } as unknown as GPUDevice;
+  const readback = new Readback(device, () => {
+    if (isLost) throw new DeviceError('the device was lost');
+  });
+  await assert.rejects(readback.bytes({} as GPUBuffer, 0, 16), /the device was lost/);
+});
 
 test('a profile names every launch of the step', () =>
   withOwnEngine(async (engine) => {

@@ -9,7 +9,7 @@ import type { Row } from './schema.js';
 export type RowName = Pick<Row, 'section' | 'op' | 'shape' | 'model' | 'pass' | 'implementation' | 'variant'> & { readonly series?: Row['series'] };
 
 /** What the harness takes of a captured step: several that make up one give it too. */
-export interface TimedStep extends Pick<CapturedStep<unknown>, 'name' | 'commands' | 'dispatches' | 'flops' | 'run' | 'encode' | 'destroy'> {
+export interface TimedStep extends Pick<CapturedStep<unknown>, 'name' | 'commands' | 'submissions' | 'dispatches' | 'flops' | 'run' | 'encode' | 'destroy'> {
   readonly plan: Pick<CapturedStep<unknown>['plan'], 'peakBytes' | 'lowerBoundBytes'>;
   /** Compiles what is not compiled yet and allocates the memory. */
   prepare(): Promise<unknown>;

@@ -6,7 +6,7 @@ import { rooflineChart, type RooflineSeries } from './charts.js';
 
 /** Kinds of ops by colour and mark: an op of its own colour each would be too many to tell apart. */
 const KINDS: readonly { readonly name: string; readonly color: string; readonly mark: Mark; readonly ops: RegExp }[] = [
-  { name: 'matrix products and linear layers', color: 'var(--series-1)', mark: 'circle', ops: /^(matmul|linear|conv2d)/ },
+  { name: 'matrix products and linear layers', color: 'var(--series-1)', mark: 'circle', ops: /^(matmul|linear|mlp|conv2d|convolutionStem|weight gradient)/ },
   { name: 'attention and Swin blocks', color: 'var(--series-2)', mark: 'diamond', ops: /^(windowAttention|Swin block)/ },
   { name: 'normalisation, softmax and other rows', color: 'var(--series-3)', mark: 'triangle', ops: /^(layerNorm|batchNorm|softmax|l2Normalize|negativeCosine|contrastive)/ },
   { name: 'transport and pooling', color: 'var(--series-4)', mark: 'circle', ops: /^(sinkhorn|regionPool|meanPool|transportLoss|relationMarginals|auMaps)/ },

@@ -83,9 +83,11 @@ function captureStep(engine: Engine, preset: Preset, whole: number, { precision,
 function asOne(step: MicroBatchedStep<unknown>): TimedStep {
   const { micro, update, microBatches } = step;
   const parts = [...Array.from({ length: microBatches }, () => micro), ...(update ? [update] : [])];
+  const starts = parts.map((_, index) => parts.slice(0, index).reduce((sum, { commands }) => sum + commands.length, 0));
   return {
     name: 'training step',
     commands: parts.flatMap(({ commands }) => commands),
+    submissions: parts.flatMap(({ submissions }, index) => submissions.map((end) => starts[index] + end)),
     dispatches: step.dispatches,
     flops: step.flops,
     plan: { peakBytes: step.peakBytes, lowerBoundBytes: step.lowerBoundBytes },

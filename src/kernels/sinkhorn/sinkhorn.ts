@@ -25,14 +25,12 @@ const GPU_BLOCKS = 2;
  * again beside it.
  */
 const GPU_THREAD_SIZE = { forward: 12, gradient: 8 };
-/** Fewer problems leave most of a GPU idle with a thread each: it is lanes that it has many of. */
-const MANY_PROBLEMS = 4096;
 
 /**
  * Problems of up to 16 rows and columns fit the registers of a thread, larger ones those of a grid of lanes; both save two
- * launches per iteration. On a GPU (by reasoning: none was at hand) a thread takes only what its registers hold, and only
- * where there are many problems, a grid any other. What is left and fits a workgroup iterates there in the log domain on a GPU:
- * sizes between the largest grid and 128. All larger ones are spread over the device.
+ * launches per iteration. On a GPU (by reasoning: none was at hand) a thread takes only what its registers hold, a grid any
+ * other. What is left and fits a workgroup iterates there in the log domain on a GPU: sizes between the largest grid and 128.
+ * All larger ones are spread over the device.
  */
 function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): Variant {
   const size = Math.max(n, m);
@@ -40,7 +38,7 @@ function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: Transp
   if (size > MAX_WORKGROUP_SIZE) return engine.choose('sinkhorn', ['tiled'], 'tiled');
   const problem = problemKey({ b: batch, n, m, t: iterations }, { gradient: keep });
   const grid = fitsGrid({ n, m });
-  const inThread = software ? size <= MAX_THREAD_SIZE : batch >= MANY_PROBLEMS && size <= GPU_THREAD_SIZE[keep ? 'gradient' : 'forward'];
+  const inThread = software ? size <= MAX_THREAD_SIZE : size <= GPU_THREAD_SIZE[keep ? 'gradient' : 'forward'];
   const candidates: Variant[] = ['workgroup', 'simd', 'tiled', ...(grid ? (['grid'] as const) : []), ...(size <= MAX_THREAD_SIZE ? (['thread'] as const) : [])];
   const larger = size <= 128 && !software ? 'workgroup' : 'tiled';
   const rule = inThread ? 'thread' : grid && (software || fitsGrid({ n, m }, GPU_BLOCKS)) ? 'grid' : larger;
@@ -69,7 +67,7 @@ function solve(engine: Engine, problem: TransportProblem): { solution: Transport
 /**
  * Entropic optimal transport for a batch of problems, rows first, and its exact gradient by walking the iterations
  * backwards; differentiable in cost, a and b. Problems iterate in scalings of a matrix of exponentials taken once: all
- * iterations in one launch, by default a problem to a thread up to 16 rows and columns (on a GPU only many, up to 12 or 8) and to a grid of
+ * iterations in one launch, by default a problem to a thread up to 16 rows and columns (on a GPU up to 12, or 8 for a gradient) and to a grid of
  * lanes up to about 160 (on a GPU 80), and two launches per iteration beyond. On a GPU, problems of 81 to 128
  * rows or columns have a workgroup each, still in one launch, which iterates in the log domain. Scalings that leave the range
  * of f32 are replaced by the log domain, in the same launches or by a second one; see docs/sinkhorn.md.
