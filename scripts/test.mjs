@@ -22,7 +22,8 @@ if (files.length === 0) {
  * time is the compilation of kernels, and many of those are the same.
  */
 const TOGETHER = {
-  kernels: /^(verify-cases|kernel-variants|kernels-.*|conformance-(cases|fixtures)|property-(attention|gradients|sinkhorn-gradients))$/,
+  kernels: /^(verify-cases|kernel-variants|kernels-(?!attention|sinkhorn).*)$/,
+  problems: /^(kernels-(attention|sinkhorn).*|conformance-(cases|fixtures)|property-(attention|gradients|sinkhorn-gradients))$/,
   training: /^(mixed-training|model-(training|memory)|conformance-training|determinism)$/,
 };
 const nameOf = (file) => basename(file, '.test.js');
@@ -38,7 +39,7 @@ function gathered() {
 }
 // The longest first (about in this order), so that none of them is left to run alone at the end.
 const LONGEST = [
-  'together-kernels', 'together-training', 'chrome-train', 'bench-chrome', 'determinism-chrome', 'property-sinkhorn', 'determinism-order', 'cli-train', 'races-matmul',
+  'together-kernels', 'together-problems', 'together-training', 'chrome-train', 'bench-chrome', 'determinism-chrome', 'property-sinkhorn', 'determinism-order', 'cli-train', 'races-matmul',
   'tuning-cli', 'tuning-device', 'bench-peers', 'chrome-tuning', 'races-attention', 'races-sinkhorn',
 ];
 const rank = (file) => {
