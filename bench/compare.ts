@@ -1,20 +1,23 @@
 /**
  * Compares two result files row by row.
  *
- * The rule: r = median(B) / median(A) with its 95 % bootstrap interval [low, high], of GPU times where both files have
- * them and of wall times otherwise, and a threshold t.
+ * The rule: r = median(B) / median(A) with its 95 % interval [low, high], of GPU times where both files have them and of
+ * wall times otherwise, and a threshold t.
  *   slower     low > 1 + t
  *   faster     high < 1 / (1 + t)
  *   same       1 / (1 + t) <= low and high <= 1 + t
- *   ambiguous  anything else: the interval reaches over a bound, so more samples or a quieter machine are needed
+ *   ambiguous  anything else: the interval reaches over a bound, or there is none (fewer than four samples), so more
+ *              samples or a quieter machine are needed; or the verdict is another when r is divided by the canary's own
+ *              ratio, where that is more than 10 % from 1: the device was faster or slower, not necessarily the code
  *   broken     timed in A, and in B wrong, without a time, or lost with a device or a run that failed
  * Slower and broken rows are regressions, unless they are of another library.
  */
 import { adapterLine, isPeerRow } from './figures.js';
-import { formatSeconds, threeDigits } from './format.js';
+import { formatSeconds, intervalText, threeDigits } from './format.js';
 import { DEVICE_FAILED, INTERRUPTED, NOT_MEASURED } from './harness/result.js';
 import type { BenchResult, Row } from './harness/schema.js';
-import { ratioOfMedians, type Ratio } from '../src/timing/statistics.js';
+import { median, ratioOfMedians, type Ratio } from '../src/timing/statistics.js';
+import { noiseWarnings } from './noise.js';
 import { columns } from './table.js';
 
 /** What is said of a row: see the rule above; repaired is timed in B only, untimed in neither. */
@@ -44,12 +47,31 @@ export interface ComparedFiles {
 /** The verdict on an interval. */
 export function verdictOf({ low, high }: Ratio, threshold: number): 'faster' | 'slower' | 'same' | 'ambiguous' {
   const bound = 1 + threshold;
+  if (high === null) return 'ambiguous';
   if (low > bound) return 'slower';
   if (high < 1 / bound) return 'faster';
   return low >= 1 / bound && high <= bound ? 'same' : 'ambiguous';
 }
 
-function compareRow(a: Row, b: Row, threshold: number): ComparedRow {
+/** The canary may take so many times as long in one file as in the other before it counts. */
+const CANARY_RATIO = 1.1;
+
+/** Seconds of one canary launch: beside a row, where its samples were kept, otherwise as it was calibrated; null where unknown. */
+function canarySeconds({ canary }: BenchResult, row?: Row): number | null {
+  if (!canary.repeats) return null;
+  const beside = row?.hot?.canaries ?? [];
+  return (beside.length > 0 ? median(beside) : canary.baseline) / canary.repeats;
+}
+
+/** The canary's time in B over that in A; 1 where it cannot be told, or is within 10 % of that. */
+function deviceRatio(a: BenchResult, b: BenchResult, rowA?: Row, rowB?: Row): number {
+  const [first, second] = [canarySeconds(a, rowA), canarySeconds(b, rowB)];
+  // Adapters of different kinds sing different songs.
+  if (!first || !second || a.environment.adapter.software !== b.environment.adapter.software) return 1;
+  return Math.max(first / second, second / first) <= CANARY_RATIO ? 1 : second / first;
+}
+
+function compareRow(a: Row, b: Row, device: number, threshold: number): ComparedRow {
   const { id } = a;
   const peer = isPeerRow(a);
   const [timedA, timedB] = [a, b].map(({ status, hot }) => (status === 'timed' ? hot : null));
@@ -60,7 +82,10 @@ function compareRow(a: Row, b: Row, threshold: number): ComparedRow {
   const clock = timedA.gpu && timedB.gpu ? 'gpu' : 'wall';
   const of = ({ gpu, wall }: NonNullable<Row['hot']>): readonly number[] => (clock === 'gpu' && gpu ? gpu : wall);
   const ratio = ratioOfMedians(of(timedB), of(timedA));
-  return { id, verdict: verdictOf(ratio, threshold), clock, ratio, note: '', peer };
+  const verdict = verdictOf(ratio, threshold);
+  const scaled = { ratio: ratio.ratio / device, low: ratio.low / device, high: ratio.high && ratio.high / device };
+  if (verdict === verdictOf(scaled, threshold)) return { id, verdict, clock, ratio, note: '', peer };
+  return { id, verdict: 'ambiguous', clock, ratio, note: `beside it the canary took ${threeDigits(device)}x as long: the device ran at another speed`, peer };
 }
 
 /** Libraries that both files measured in different versions. */
@@ -71,15 +96,10 @@ function peerRemarks(a: BenchResult, b: BenchResult): string[] {
   });
 }
 
-/** The canary may take so many times as long in one file as in the other before it is remarked on. */
-const CANARY_RATIO = 1.1;
-
-/** Whether the device ran at the same speed, as far as the canary can tell; nothing where it did different work. */
+/** Whether the device ran at the same speed, as far as the canary can tell, and whether it was quiet. */
 function canaryRemarks(a: BenchResult, b: BenchResult): string[] {
-  const [first, second] = [a, b].map(({ canary }) => (canary.repeats ? canary.baseline / canary.repeats : 0));
-  if (first === 0 || second === 0 || a.environment.adapter.software !== b.environment.adapter.software) return [];
-  if (Math.max(first / second, second / first) <= CANARY_RATIO) return [];
-  return [`The device ran at another speed: the canary took ${formatSeconds(first)} in A, ${formatSeconds(second)} in B.`];
+  const speed = deviceRatio(a, b) === 1 ? [] : [`The device ran at another speed: the canary took ${formatSeconds(canarySeconds(a) ?? 0)} in A, ${formatSeconds(canarySeconds(b) ?? 0)} in B.`];
+  return [...speed, ...[a, b].flatMap((result, at) => noiseWarnings(result).map((warning) => `${'AB'[at]}: ${warning}`))];
 }
 
 /** Groups that a Ctrl-C left out. */
@@ -123,7 +143,7 @@ export function compareResults(a: BenchResult, b: BenchResult, threshold: number
   return {
     rows: a.rows.flatMap((row) => {
       const other = rowsOfB.get(row.id);
-      if (other) return [compareRow(row, other, threshold)];
+      if (other) return [compareRow(row, other, deviceRatio(a, b, row, other), threshold)];
       const why = failures.get(row.group);
       return why === undefined ? [] : [lostRow(row, why)];
     }),
@@ -143,7 +163,7 @@ export function comparedLines({ rows, onlyA, onlyB, remarks }: ComparedFiles, th
   const cells = rows.map(({ id, verdict, clock, ratio, note }) => [
     verdict,
     ratio ? `${threeDigits(ratio.ratio)}x` : '-',
-    ratio ? `${threeDigits(ratio.low)} to ${threeDigits(ratio.high)}` : '-',
+    ratio ? intervalText(ratio) : '-',
     clock ?? '-',
     note ? `${id}: ${note}` : id,
   ]);
@@ -157,6 +177,6 @@ export function comparedLines({ rows, onlyA, onlyB, remarks }: ComparedFiles, th
     ...onlyB.map((id) => `only in B: ${id}`),
     '',
     `${counts}. A row is slower when the whole interval of B's median over A's is above 1 + ${bound}, faster when it is below 1 / (1 + ${bound}), ` +
-      'the same when it is between the two, and ambiguous otherwise.',
+      'the same when it is between the two, and ambiguous otherwise, or where only the device was faster or slower.',
   ];
 }

@@ -19,6 +19,11 @@ export function threeDigits(value: number): string {
   return value.toFixed(digits);
 }
 
+/** "2.20 to 2.41", or that there were too few samples for an interval. */
+export function intervalText({ low, high }: { readonly low: number; readonly high: number | null }): string {
+  return high === null ? 'too few samples' : `${threeDigits(low)} to ${threeDigits(high)}`;
+}
+
 /** "61 %"; not cut at 100. */
 export function formatShare(share: number): string {
   return `${threeDigits(100 * share)} %`;

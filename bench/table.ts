@@ -1,8 +1,9 @@
 /** The terminal's tables. */
 import { shortText, toldBreakdown } from './breakdown.js';
 import { adapterLine, droppedOf, ratesOf, shortSamples, softwareMark, timeOf } from './figures.js';
-import { formatRate, formatSeconds, formatShare, threeDigits } from './format.js';
+import { formatRate, formatSeconds, formatShare, intervalText, threeDigits } from './format.js';
 import type { BenchResult, Comparison, Row, TrainingFigures } from './harness/schema.js';
+import { noiseWarnings } from './noise.js';
 import { raceVerdicts, verdictCounts } from './peers/bars.js';
 import { median } from '../src/timing/statistics.js';
 
@@ -75,8 +76,8 @@ export function rowLines(rows: readonly Row[], result: Pick<BenchResult, 'peaks'
 }
 
 /** "2.31x (2.20 to 2.41)". */
-export function ratioText({ ratio, low, high }: Comparison): string {
-  return `${threeDigits(ratio)}x (${threeDigits(low)} to ${threeDigits(high)})`;
+export function ratioText(comparison: Comparison): string {
+  return `${threeDigits(comparison.ratio)}x (${intervalText(comparison)})`;
 }
 
 /** What a ratio compares, in words: how many times as long the first takes. */
@@ -124,7 +125,7 @@ export function peerLines(result: BenchResult): string[] {
   const races = raceVerdicts(result);
   const cells = races.map(({ race, best, comparison, bar, verdict }) => [
     comparison ? `${threeDigits(comparison.ratio)}x` : '-',
-    comparison ? `${threeDigits(comparison.low)} to ${threeDigits(comparison.high)}` : '-',
+    comparison ? intervalText(comparison) : '-',
     bar === null ? '-' : `${bar}x`,
     verdict,
     best?.implementation ?? '-',
@@ -155,6 +156,7 @@ export function endLines(result: BenchResult): string[] {
     ...(training.length > 0 ? ['', `Training steps${mark}:`, ...training.flatMap((step) => trainingLines(step, result.timer))] : []),
     ...(skipped.length > 0 ? ['', 'Left out:', ...skipped.map(({ what, why }) => `${what}: ${why}`)] : []),
     ...(canary.renewed.length > 0 ? ['', 'The canary:', ...canary.renewed.map(bandText)] : []),
+    ...noiseWarnings(result).map((warning) => `Warning: ${warning}.`),
     '',
     `${rows.length - untimed.length} rows timed, ${untimed.length} without a time; the canary was out of band ${canary.outOfBand} times in ${canary.of}, ` +
       `and ${canary.discarded} samples beside it were discarded; ${shortSamples(result)} samples were too short for the timer and taken again; ${result.seconds.toFixed(0)} s on ${adapterLine(result)}.`,

@@ -189,6 +189,7 @@ async function quietBench(engine: Engine, tuned: TunedLookup | null): Promise<{ 
     canary,
     // A band that nothing leaves.
     band: { baseline: 1, tolerance: Infinity },
+    wallBand: { baseline: 1, tolerance: Infinity },
     options: { rule: { minimum: 3, maximum: 3, precision: 1, seconds: 60 }, flushBytes: 0, coldSamples: 0, runLimit: 1, copyBytes: 1024 },
     tuned,
   };
@@ -219,7 +220,7 @@ test('a wrong row gets no time, a right one gets samples, a refused one says why
     assert.deepEqual(rows.map(({ status }) => status), ['timed', 'wrong', 'failed']);
     assert.equal(rows[0].hot?.wall.length, 3);
     assert.ok(rows[0].check && (rows[0].check.error as number) <= rows[0].check.tolerance && rows[0].dispatches === 1 && rows[0].bytes > 0);
-    assert.equal(rows[1].hot, null);
+    assert.deepEqual([rows[1].hot, rows[1].firstRun, rows[1].compile], [null, null, null], 'a wrong row has no time of any kind');
     assert.equal(rows[1].summary, null);
     assert.match(rows[2].note, /variant nonsense is forced/);
     assert.deepEqual(comparisons, [], 'a row without a time is compared with nothing');

@@ -72,6 +72,37 @@ test('rows of two files are faster, slower, the same, ambiguous, broken or repai
   assert.match(text, /1 faster, 1 slower, 1 same, 1 ambiguous, 1 broken, 1 repaired/);
 });
 
+test('three samples of each side are no regression, four may be', () => {
+  const few = (id: string, wall: number[]): Row => row(id, { hot: { wall, gpu: null, repeats: 1, discarded: 0, short: 0, stop: 'timeout', canaries: [1] }, summary: { wall: summarize(wall), gpu: null, cold: null } });
+  const a = result([few('three', [1, 1, 1]), few('four', [1, 1, 1, 1])]);
+  const b = result([few('three', [2, 2, 2]), few('four', [2, 2, 2, 2])]);
+  assert.deepEqual(compareResults(a, b, 0.05).rows.map(({ verdict }) => verdict), ['ambiguous', 'slower']);
+  assert.match(comparedLines(compareResults(a, b, 0.05), 0.05).join('\n'), /2\.00x +too few samples/);
+});
+
+test('what only the device did is ambiguous: rows beside a slower canary', () => {
+  const canary = { ...result([]).canary, repeats: 10 };
+  const beside = (id: string, time: number, song: number): Row => {
+    const made = row(id, { time });
+    return { ...made, hot: made.hot && { ...made.hot, canaries: [song, song] } };
+  };
+  const a = result([beside('device', 1e-3, 1e-3), beside('code', 1e-3, 1e-3), beside('hidden', 1e-3, 1e-3)], { canary });
+  const b = result([beside('device', 1.3e-3, 1.3e-3), beside('code', 2e-3, 1.3e-3), beside('hidden', 1e-3, 1.3e-3)], { canary });
+  const { rows } = compareResults(a, b, 0.05);
+  assert.deepEqual(rows.map(({ id, verdict }) => [id, verdict]), [['device', 'ambiguous'], ['code', 'slower'], ['hidden', 'ambiguous']]);
+  assert.match(rows[0].note, /canary took 1\.30x as long/);
+  assert.ok(!rows.filter(isRegression).some(({ id }) => id === 'device'));
+});
+
+test('a noisy run says so in the terminal and in the report', () => {
+  const quiet = result([row('one')]);
+  assert.doesNotMatch(endLines(quiet).join('\n'), /Warning/);
+  const noisy = { ...quiet, canary: { ...quiet.canary, tolerance: 0.5, outOfBand: 5 } };
+  assert.match(endLines(noisy).join('\n'), /Warning: noisy device: the canary's band is ± 50\.0 % wide/);
+  assert.match(endLines(noisy).join('\n'), /out of its band in 50\.0 % of its runs/);
+  assert.match(renderBenchReport(noisy), /noisy device/);
+});
+
 test('rows whose group was lost with the device or the run are broken; those that were left out or interrupted are not', () => {
   const names = ['kept', 'lost', 'crashed', 'interrupted', 'slow', 'filtered', 'untimed'] as const;
   const a = result(names.map((name) => row(name, name === 'untimed' ? { status: 'few', ...UNTIMED } : {})));
@@ -120,7 +151,7 @@ test('a run that ends early lists what is missing, and has no result before its 
   const { suite, filter, environment, timer, rules, peaks, canary } = result([]);
   collector.add({ kind: 'skipped', what: 'a huge kernel', why: 'too slow' });
   collector.add({ kind: 'begin', head: { suite, filter, tuned: null, environment, timer, rules, peaks, canary }, groups: ['first', 'second', 'third'] });
-  collector.add({ kind: 'group', name: 'first', rows: [row('one')], comparisons: [], canaries: [1e-3, 2e-3, 1e-3] });
+  collector.add({ kind: 'group', name: 'first', rows: [row('one')], comparisons: [], canaries: { of: 3, outOfBand: 1, discarded: 0 } });
   collector.add({ kind: 'skipped', what: 'second', why: 'the device failed' });
   const early = collector.result(3, 'closed');
   assert.ok(resultSchema.safeParse(early).success);
@@ -254,7 +285,7 @@ test('every table of the terminal says software, and none of a GPU does', () => 
     const terminal = new Terminal((line) => lines.push(line), () => {});
     const head = { suite, filter, tuned, timer, rules, peaks, canary, environment: { ...environment, adapter: { ...environment.adapter, software } } };
     terminal.hear({ kind: 'begin', head, groups: ['one'] });
-    terminal.hear({ kind: 'group', name: 'one', rows, comparisons: [], canaries: [] });
+    terminal.hear({ kind: 'group', name: 'one', rows, comparisons: [], canaries: { of: 0, outOfBand: 0, discarded: 0 } });
     return [...lines, ...endLines({ ...everything(), environment: head.environment })];
   };
   const headings = printed(true).filter((line) => /^(1\/1 one|Ratios of times|Growth|Training steps)/.test(line));

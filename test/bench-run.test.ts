@@ -24,7 +24,7 @@ function hostOf({ rows, ...head }: BenchResult): BenchHost & { readonly told: st
         tell({ kind: 'begin', head, groups: rows.map(({ group }) => group) });
         for (const row of rows) {
           told.push(row.group);
-          tell({ kind: 'group', name: row.group, rows: [row], comparisons: [], canaries: [] } satisfies RunEvent);
+          tell({ kind: 'group', name: row.group, rows: [row], comparisons: [], canaries: { of: 0, outOfBand: 0, discarded: 0 } } satisfies RunEvent);
         }
       });
     },

@@ -6,9 +6,9 @@ import { ruleForGroup, type MeasureOptions } from './options.js';
 import type { Canary } from './peaks.js';
 import { secondsOf } from './peaks.js';
 import { Replay } from '../../src/timing/replay.js';
-import { FEWEST_SAMPLES, fewText, growRepeats, isLongEnough, QUANTA_PER_SAMPLE, sampleInTurns, type CanaryBand, type Growth } from './sampler.js';
+import { FEWEST_SAMPLES, countCanaries, fewText, growRepeats, isLongEnough, NO_CANARIES, QUANTA_PER_SAMPLE, sampleInTurns, SURPLUS, type CanaryBand, type CanaryCount, type Growth } from './sampler.js';
 import type { Comparison, Row } from './schema.js';
-import { ratioOfMedians, summarize } from '../../src/timing/statistics.js';
+import { median, ratioOfMedians, summarize } from '../../src/timing/statistics.js';
 import type { DeviceTimer, Quanta } from '../../src/timing/device-timer.js';
 import { rowId, type Group, type Prepared, type RowName, type Subject } from './subject.js';
 
@@ -17,7 +17,10 @@ export interface Bench {
   readonly timer: DeviceTimer;
   readonly quanta: Quanta;
   readonly canary: Canary;
+  /** The canary's, by the clock that decides: the device's where it has timestamps. */
   readonly band: CanaryBand;
+  /** The canary's by the wall clock, for what no timestamp can time. */
+  readonly wallBand: CanaryBand;
   readonly options: MeasureOptions;
   /** Stored choices: where they differ from the rules, a second row is sampled in turns with the first. Null for none. */
   readonly tuned: TunedLookup | null;
@@ -69,6 +72,16 @@ export async function worst(prepared: Pick<Prepared, 'check' | 'against'>): Prom
   return { output, error: Number.isFinite(error) ? error : null, tolerance, against: prepared.against };
 }
 
+/** Looks at a row's check: a wrong one says so, and loses the times that it has already. */
+export function isWrong(row: Row): boolean {
+  if (!row.check || (row.check.error !== null && row.check.error <= row.check.tolerance)) return false;
+  row.status = 'wrong';
+  row.note = `${row.check.output} is wrong, so there is no time`;
+  row.compile = null;
+  row.firstRun = null;
+  return true;
+}
+
 /** Captures a subject's step, which is given back when something after that fails. */
 async function begin(bench: Bench, subject: Subject, group: string, compiled: WeakSet<object>): Promise<Entry> {
   const { engine } = bench.timer;
@@ -106,28 +119,41 @@ async function beginWith({ timer, quanta }: Bench, prepared: Prepared, seen: See
   await engine.finish();
   row.firstRun = timer.now() - run;
   row.check = await worst(prepared);
-  if (row.check.error === null || row.check.error > row.check.tolerance) {
-    row.status = 'wrong';
-    row.note = `${row.check.output} is wrong, so there is no time`;
-    return { subject, seen, row, prepared, replay: null, growth: null };
-  }
+  if (isWrong(row)) return { subject, seen, row, prepared, replay: null, growth: null };
   return { subject, seen, row, prepared, replay: new Replay(engine, step), growth: null };
 }
 
+/** A difference of two times is a figure where it is this share of a flush, which is taken off, or more. */
+const SHARE_OF_FLUSH = 0.1;
+/** Flushes in one sample at most. */
+const MOST_FLUSHES = 64;
+
 /**
- * GPU times with the caches flushed before each; null without timestamps, and where they are too short for them. Repeats
- * do not help: each is read by itself, and has the rounding of a reading and the cost of two passes in it.
+ * GPU times with the caches flushed before each; null without timestamps, and where they cannot be told. Each run is timed
+ * by itself where that is long enough; otherwise several with a flush before each, less as many flushes.
+ * @param hot GPU seconds of one run
  */
-async function sampleCold({ timer, quanta, options }: Bench, replay: Replay): Promise<Row['cold']> {
-  if (options.flushBytes === 0) return null;
-  const gpu: number[] = [];
-  // The first one warms up.
-  for (let at = 0; at <= options.coldSamples; at++) {
-    const sample = await timer.coldSample(replay);
-    if (sample === null || !isLongEnough({ wall: Infinity, gpu: sample }, quanta)) return null;
-    if (at > 0) gpu.push(sample);
-  }
-  return { flushBytes: options.flushBytes, repeats: 1, gpu };
+async function sampleCold({ timer, quanta, options }: Bench, replay: Replay, hot: number): Promise<Row['cold']> {
+  const { flushBytes, coldSamples } = options;
+  if (flushBytes === 0 || quanta.gpu === null) return null;
+  const collect = async (repeats: number, sample: () => Promise<number | null>): Promise<Row['cold']> => {
+    const gpu: number[] = [];
+    // The first one warms up.
+    for (let at = 0; at <= coldSamples; at++) {
+      const each = await sample();
+      if (each === null || !isLongEnough({ wall: Infinity, gpu: repeats * each }, quanta)) return null;
+      if (at > 0) gpu.push(each);
+    }
+    return { flushBytes, repeats, gpu };
+  };
+  const alone = await collect(1, () => timer.coldSample(replay));
+  if (alone) return alone;
+  const repeats = Math.ceil((SURPLUS * QUANTA_PER_SAMPLE * quanta.gpu) / hot);
+  if (repeats < 2 || repeats > MOST_FLUSHES) return null;
+  return collect(repeats, async () => {
+    const difference = await timer.coldDifference(replay, repeats);
+    return difference && difference.each >= SHARE_OF_FLUSH * difference.flush ? difference.each : null;
+  });
 }
 
 /** A message without its stack, in one line. */
@@ -135,7 +161,7 @@ export function reasonOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n')[0];
 }
 
-async function sampleHot(bench: Bench, entries: readonly Entry[]): Promise<number[]> {
+async function sampleHot(bench: Bench, entries: readonly Entry[]): Promise<CanaryCount> {
   const { timer, quanta, canary, band, options } = bench;
   for (const entry of entries) {
     const replay = entry.replay as Replay;
@@ -147,13 +173,13 @@ async function sampleHot(bench: Bench, entries: readonly Entry[]): Promise<numbe
     }
   }
   const racing = entries.filter(({ growth }) => growth?.longEnough);
-  if (racing.length === 0) return [];
+  if (racing.length === 0) return NO_CANARIES;
   const competitors = racing.map(({ replay, growth }) => {
     const { repeats, last } = growth as Growth;
     return { repeats, sample: (count: number) => timer.sample(replay as Replay, count, secondsOf(last) / repeats) };
   });
   const lengths = racing.map(({ growth }) => (growth as Growth).last.wall);
-  const song = canary.beside(Math.min(...lengths));
+  const song = canary.beside(Math.min(...lengths), 'device');
   const { competitors: collected, canaries, stop } = await sampleInTurns(competitors, quanta, song, band, ruleForGroup(options.rule, lengths), timer.now);
   collected.forEach((own, at) => {
     const { row } = racing[at];
@@ -162,14 +188,14 @@ async function sampleHot(bench: Bench, entries: readonly Entry[]): Promise<numbe
     row.status = wall.length >= FEWEST_SAMPLES ? 'timed' : 'few';
     if (row.status === 'few') row.note = fewText(own, stop);
   });
-  return [...canaries];
+  return countCanaries(canaries, band, collected);
 }
 
 /** What a group gave. */
 export interface GroupResult {
   readonly rows: Row[];
   readonly comparisons: Comparison[];
-  readonly canaries: readonly number[];
+  readonly canaries: CanaryCount;
 }
 
 /** Ratios of a group's rows that were timed. */
@@ -193,7 +219,7 @@ export async function measureGroup(bench: Bench, group: Group, compiled: WeakSet
   return engine.scope(async () => {
     const entries: Entry[] = [];
     const ratios = [...(group.ratios ?? [])];
-    let canaries: readonly number[] = [];
+    let canaries = NO_CANARIES;
     const start = async (subject: Subject): Promise<void> => {
       try {
         entries.push(await begin(bench, subject, group.name, compiled));
@@ -215,10 +241,10 @@ export async function measureGroup(bench: Bench, group: Group, compiled: WeakSet
         await start(withTuned(subject, tuned));
       }
       const right = entries.filter(({ replay }) => replay !== null);
-      canaries = right.length > 0 ? await sampleHot(bench, right) : [];
+      canaries = right.length > 0 ? await sampleHot(bench, right) : NO_CANARIES;
       for (const { row, replay, prepared, subject } of right) {
         if (row.status !== 'timed' || !row.hot || !replay || !prepared) continue;
-        row.cold = await sampleCold(bench, replay);
+        row.cold = row.hot.gpu && (await sampleCold(bench, replay, median(row.hot.gpu)));
         await subject.inspect?.(bench.timer, bench.quanta, prepared.step, replay, row.id);
         row.summary = {
           wall: summarize(row.hot.wall),

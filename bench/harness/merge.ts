@@ -1,12 +1,17 @@
 /** Results of one device that were measured in pieces, put together; and results small enough to be kept in a repository. */
 import { InputError } from '../../src/engine/errors.js';
 import { DEVICE_FAILED, fitsOf, NOT_MEASURED } from './result.js';
+import { addCounts } from './sampler.js';
 import type { BenchResult, Row } from './schema.js';
+import { median } from '../../src/timing/statistics.js';
 
 /** True for the reason of a group that is not measured, although nothing kept it out: when it is measured after all, that counts. */
 const isFailure = (why: string): boolean => why.startsWith(NOT_MEASURED) || why.startsWith(DEVICE_FAILED);
 
 type Environment = BenchResult['environment'];
+
+/** Ends the description of a peak that is the highest of those of several runs. */
+export const OF_SEVERAL_RUNS = ', the highest of several runs';
 
 /** What must be equal for two results to be one, in words. */
 const SAME: readonly (readonly [what: string, of: (environment: Environment) => string])[] = [
@@ -46,7 +51,9 @@ export function mergeResults(earlier: BenchResult, later: BenchResult, suite = l
   for (const [what, why] of skipped) if (measured.has(what) && isFailure(why)) skipped.delete(what);
   const higher = (name: 'copy' | 'fma') => {
     const [a, b] = [earlier.peaks[name], later.peaks[name]];
-    return a && b ? (a.value > b.value ? a : b) : (a ?? b);
+    if (!a || !b) return a ?? b;
+    const best = a.value > b.value ? a : b;
+    return { ...best, how: best.how.endsWith(OF_SEVERAL_RUNS) ? best.how : best.how + OF_SEVERAL_RUNS };
   };
   return {
     ...later,
@@ -56,9 +63,7 @@ export function mergeResults(earlier: BenchResult, later: BenchResult, suite = l
     canary: {
       ...later.canary,
       renewed: [...earlier.canary.renewed, ...later.canary.renewed],
-      outOfBand: earlier.canary.outOfBand + later.canary.outOfBand,
-      of: earlier.canary.of + later.canary.of,
-      discarded: rows.reduce((sum, { hot }) => sum + (hot?.discarded ?? 0), 0),
+      ...addCounts(earlier.canary, later.canary),
     },
     rows,
     comparisons: [...earlier.comparisons.filter(({ group }) => !again.has(group)), ...later.comparisons],
@@ -79,13 +84,14 @@ function trimmedRow(row: Row): Row {
   const { hot, cold } = row;
   return {
     ...row,
-    // The canaries of a group stand in every row of it; which samples they cost is told by `discarded`.
-    hot: hot && { ...hot, wall: rounded(hot.wall), gpu: hot.gpu && rounded(hot.gpu), canaries: [] },
+    // The canaries of a group stand in every row of it; which samples they cost is told by `discarded`. Their median stays:
+    // `compare` tells by it whether the device ran at another speed.
+    hot: hot && { ...hot, wall: rounded(hot.wall), gpu: hot.gpu && rounded(hot.gpu), canaries: hot.canaries.length > 0 ? rounded([median(hot.canaries)]) : [] },
     cold: cold && { ...cold, gpu: rounded(cold.gpu) },
   };
 }
 
-/** The same result with samples of four digits and without the canaries' own: a quarter of the bytes. */
+/** The same result with samples of four digits and one canary for each row, the median: a quarter of the bytes. */
 export function trimmed(result: BenchResult): BenchResult {
   return {
     ...result,

@@ -164,21 +164,26 @@ export class Canary {
     return new Canary(timer, step, replay, repeats * longer, once * longer);
   }
 
-  /** Seconds of one canary sample. */
-  async sample(): Promise<number> {
-    return secondsOf(await this.timer.sample(this.replay, this.repeats, 0));
+  /** One canary sample, by both clocks. */
+  sample(): Promise<Timing> {
+    return this.timer.sample(this.replay, this.repeats, 0);
   }
 
   /**
    * Canary samples to stand beside samples of a length. Beside long ones each is the median of several: a single short
    * one would see a scheduler's time slice that is nothing to work of a second.
    * @param seconds of the shortest sample that it guards
+   * @param clock the one that the samples are timed by: a busy CPU is seen by the wall clock only
    */
-  beside(seconds: number): () => Promise<number> {
+  beside(seconds: number, clock: 'device' | 'wall'): () => Promise<number> {
     const count = Math.min(MOST_SONGS, Math.floor((CANARY_SHARE * seconds) / this.seconds));
+    const once = async (): Promise<number> => {
+      const timing = await this.sample();
+      return clock === 'wall' ? timing.wall : secondsOf(timing);
+    };
     return async () => {
-      const times = [await this.sample()];
-      while (times.length < count) times.push(await this.sample());
+      const times = [await once()];
+      while (times.length < count) times.push(await once());
       return median(times);
     };
   }

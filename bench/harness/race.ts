@@ -1,14 +1,15 @@
 /**
  * Measures Zygo beside other libraries. All contestants of a race are treated alike: inputs on the device, outputs
  * checked, compiled and warm, then sampled in turns by the wall clock, from the first submission of a sample to the end
- * of its last one, nothing read back. Other libraries cannot be timed by timestamps, so Zygo is not either here.
+ * of its last one, nothing read back. Other libraries cannot be timed by timestamps, so Zygo is not either here, nor is
+ * the canary.
  */
 import { type Engine } from '../../src/engine/index.js';
 import type { Timing } from '../../src/timing/device-timer.js';
 import { summarize } from '../../src/timing/statistics.js';
-import { compared, emptyRow, reasonOf, worst, type Bench, type GroupResult } from './measure.js';
+import { compared, emptyRow, isWrong, reasonOf, worst, type Bench, type GroupResult } from './measure.js';
 import { ruleForGroup } from './options.js';
-import { FEWEST_SAMPLES, fewText, growRepeats, QUANTA_PER_SAMPLE, sampleInTurns } from './sampler.js';
+import { countCanaries, FEWEST_SAMPLES, fewText, growRepeats, NO_CANARIES, QUANTA_PER_SAMPLE, sampleInTurns, type CanaryCount } from './sampler.js';
 import type { Row } from './schema.js';
 import type { CheckedOutput, RowName } from './subject.js';
 
@@ -93,10 +94,8 @@ async function begin(bench: Bench, { prepare }: Contestant, row: Row): Promise<R
     work.destroy();
     throw error;
   }
-  if (row.check.error === null || row.check.error > row.check.tolerance) {
-    row.status = 'wrong';
-    row.note = `${row.check.output} is wrong, so there is no time`;
-  } else if (!isTooSlow(bench, row, row.firstRun / COMPILING, `its first run, with compiling, took ${row.firstRun.toFixed(1)} s`)) return work;
+  const { firstRun } = row;
+  if (!isWrong(row) && !isTooSlow(bench, row, firstRun / COMPILING, `its first run, with compiling, took ${firstRun.toFixed(1)} s`)) return work;
   work.destroy();
   return null;
 }
@@ -149,8 +148,8 @@ class Dropout extends Error {
   }
 }
 
-/** Samples all runners in turns and fills their rows; gives the canaries' times. Without one that throws, the others begin anew. */
-async function race(bench: Bench, runners: readonly Runner[]): Promise<readonly number[]> {
+/** Samples all runners in turns and fills their rows; counts the canaries. Without one that throws, the others begin anew. */
+async function race(bench: Bench, runners: readonly Runner[]): Promise<CanaryCount> {
   try {
     return await takeTurns(bench, runners);
   } catch (error) {
@@ -161,16 +160,16 @@ async function race(bench: Bench, runners: readonly Runner[]): Promise<readonly 
 }
 
 /** @throws {Dropout} when a runner throws */
-async function takeTurns(bench: Bench, runners: readonly Runner[]): Promise<readonly number[]> {
-  if (runners.length === 0) return [];
-  const { options, canary, band, timer, quanta } = bench;
+async function takeTurns(bench: Bench, runners: readonly Runner[]): Promise<CanaryCount> {
+  if (runners.length === 0) return NO_CANARIES;
+  const { options, canary, wallBand, timer, quanta } = bench;
   const lengths = runners.map(({ seconds }) => seconds);
   const competitors = runners.map((runner) => ({
     repeats: runner.repeats,
     sample: (count: number) => sample(bench, runner.work, count).catch((error: unknown) => Promise.reject(new Dropout(runner, error))),
   }));
-  const song = canary.beside(Math.min(...lengths));
-  const { competitors: results, canaries, stop } = await sampleInTurns(competitors, { wall: quanta.wall, gpu: null }, song, band, ruleForGroup(options.rule, lengths), timer.now);
+  const song = canary.beside(Math.min(...lengths), 'wall');
+  const { competitors: results, canaries, stop } = await sampleInTurns(competitors, { wall: quanta.wall, gpu: null }, song, wallBand, ruleForGroup(options.rule, lengths), timer.now);
   results.forEach((own, at) => {
     const { row } = runners[at];
     const { wall, repeats, discarded, short } = own;
@@ -179,7 +178,7 @@ async function takeTurns(bench: Bench, runners: readonly Runner[]): Promise<read
     if (row.status === 'timed') row.summary = { wall: summarize(wall), gpu: null, cold: null };
     else row.note = fewText(own, stop);
   });
-  return canaries;
+  return countCanaries(canaries, wallBand, results);
 }
 
 /**

@@ -2,7 +2,7 @@
  * What a run tells on its way, and the result that is put together from it. A run that ends early (a closed browser, a
  * lost device, Ctrl-C) leaves a result too: what was measured, and what was not.
  */
-import { isOutOfBand, type CanaryBand } from './sampler.js';
+import { addCounts, NO_CANARIES, type CanaryBand, type CanaryCount } from './sampler.js';
 import { FORMAT_VERSION, type BenchResult, type Comparison, type PeerFacts, type Row, type Series, type TrainingFigures } from './schema.js';
 import { fitPowerLaw } from '../../src/timing/statistics.js';
 
@@ -16,7 +16,7 @@ export const DEVICE_FAILED = 'the device failed: ';
 /** Known before the first group. */
 export interface RunHead extends Pick<BenchResult, 'suite' | 'filter' | 'tuned' | 'environment' | 'timer' | 'rules' | 'peaks'> {
   /** The canary's band and the samples that it follows from. */
-  readonly canary: CanaryBand & { readonly calibration: readonly number[]; readonly repeats?: number };
+  readonly canary: CanaryBand & { readonly calibration: readonly number[]; readonly repeats?: number; readonly wall?: CanaryBand };
 }
 
 /** What a run tells, in the order in which it happens. Plain data: it can be sent from a Worker, or as JSON. */
@@ -27,15 +27,14 @@ export type RunEvent =
       readonly name: string;
       readonly rows: readonly Row[];
       readonly comparisons: readonly Comparison[];
-      /** Seconds of all canary samples of the group. */
-      readonly canaries: readonly number[];
+      readonly canaries: CanaryCount;
     }
   | { readonly kind: 'training'; readonly figures: TrainingFigures }
   /**
    * The canary's band was found anew, because it cost this group a figure, which is measured again; or because the
    * device before this group was lost, and another one opened.
    */
-  | ({ readonly kind: 'band'; readonly group: string; readonly newDevice?: true } & CanaryBand)
+  | ({ readonly kind: 'band'; readonly group: string; readonly newDevice?: true; readonly wall?: boolean } & CanaryBand)
   /** Before the first group, in suites that measure other libraries too. */
   | { readonly kind: 'peers'; readonly peers: readonly PeerFacts[] }
   /** Something is left out; the same `what` may come twice, and counts once. */
@@ -60,7 +59,7 @@ export class ResultCollector {
   private begun: Extract<RunEvent, { kind: 'begin' }> | null = null;
   private readonly rows: Row[] = [];
   private readonly comparisons: Comparison[] = [];
-  private readonly canaries = { of: 0, outOfBand: 0 };
+  private canaries = NO_CANARIES;
   private readonly bands: BenchResult['canary']['renewed'] = [];
   private readonly training = new Map<string, TrainingFigures>();
   private readonly skipped = new Map<string, string>();
@@ -81,9 +80,7 @@ export class ResultCollector {
     else if (event.kind === 'group') {
       this.rows.push(...event.rows);
       this.comparisons.push(...event.comparisons);
-      const band = this.bands.at(-1) ?? this.begun?.head.canary;
-      this.canaries.of += event.canaries.length;
-      if (band) this.canaries.outOfBand += event.canaries.filter((value) => isOutOfBand(value, band)).length;
+      this.canaries = addCounts(this.canaries, event.canaries);
       this.finished.add(event.name);
     }
   }
@@ -119,7 +116,6 @@ export class ResultCollector {
         calibration: [...canary.calibration],
         renewed: [...this.bands],
         ...this.canaries,
-        discarded: this.rows.reduce((sum, { hot }) => sum + (hot?.discarded ?? 0), 0),
       },
       rows: [...this.rows],
       comparisons: [...this.comparisons],

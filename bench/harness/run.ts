@@ -5,12 +5,12 @@ import type { PeerName } from '../peers/names.js';
 import type { Peer, PeerSet } from '../peers/peer.js';
 import { groupsOf } from '../suites/index.js';
 import { hasPeers } from '../suites/names.js';
-import { DeviceTimer } from '../../src/timing/device-timer.js';
+import { DeviceTimer, type Timing } from '../../src/timing/device-timer.js';
 import { measureGroup, type Bench, type GroupResult } from './measure.js';
 import { measureOptionsOf, withTimeFor, type MeasureOptions, type RunRequest } from './options.js';
-import { Canary, measureArithmetic, measurePeaks } from './peaks.js';
+import { Canary, measureArithmetic, measurePeaks, secondsOf } from './peaks.js';
 import { DEVICE_FAILED, type RunEvent } from './result.js';
-import { canaryBand, QUANTA_PER_SAMPLE } from './sampler.js';
+import { addCounts, canaryBand, QUANTA_PER_SAMPLE } from './sampler.js';
 import type { BenchResult } from './schema.js';
 import { measureRace, type Pace, type Race } from './race.js';
 import type { Group } from './subject.js';
@@ -104,10 +104,16 @@ export async function listGroups(place: RunPlace, request: RunRequest): Promise<
   }
 }
 
-async function calibrate(canary: Canary): Promise<number[]> {
-  const samples: number[] = [];
+/** The canary's bands by both clocks, and the samples behind the one that decides. */
+interface Calibrated extends Pick<Bench, 'band' | 'wallBand'> {
+  readonly calibration: readonly number[];
+}
+
+async function calibrate(canary: Canary): Promise<Calibrated> {
+  const samples: Timing[] = [];
   while (samples.length < CALIBRATION) samples.push(await canary.sample());
-  return samples;
+  const calibration = samples.map(secondsOf);
+  return { calibration, band: canaryBand(calibration), wallBand: canaryBand(samples.map(({ wall }) => wall)) };
 }
 
 /** True when the canary cost a row its figure. */
@@ -159,8 +165,7 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
   const peaks = await measurePeaks(opened.timer, probed, measure.copyBytes);
   await opened.timer.prepareFlush(measure.flushBytes);
   let canary = await Canary.create(opened.timer, probed);
-  const calibration = await calibrate(canary);
-  let band = canaryBand(calibration);
+  let calibrated = await calibrate(canary);
   const earlier = new Set(request.without);
   const peers = await peersOf(place, request, tell);
   const plan = (): readonly (Group | Race)[] =>
@@ -180,7 +185,7 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
         timer: { clock: probed.clock, roundTrip: probed.roundTrip, wallQuantum: probed.wall, gpuQuantum: probed.gpu, quantaPerSample: QUANTA_PER_SAMPLE },
         rules: { ...measure.rule, runLimit: measure.runLimit },
         peaks,
-        canary: { ...band, calibration, repeats: canary.repeats },
+        canary: { ...calibrated.band, calibration: calibrated.calibration, wall: calibrated.wallBand, repeats: canary.repeats },
       },
       groups: groups.map(({ name }) => name),
     });
@@ -189,17 +194,20 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
       try {
         const group = current[at];
         const take = (): Promise<GroupResult> => {
-          const bench: Bench = { timer: opened.timer, quanta: probed, canary, band, options: measure, tuned: stored?.lookup ?? null };
+          const bench: Bench = { timer: opened.timer, quanta: probed, canary, ...calibrated, options: measure, tuned: stored?.lookup ?? null };
           return 'contestants' in group ? measureRace(bench, group, pace) : measureGroup(bench, group, compiled);
         };
         let taken = await take();
         if (lostToCanary(taken) && !signal?.aborted) {
           // A device whose speed has changed for good would have no figure any more: its band is found anew, and told.
-          band = canaryBand(await calibrate(canary));
-          tell({ kind: 'band', group: name, ...band });
-          const compiling = taken.rows.map(({ compile }) => compile);
+          calibrated = await calibrate(canary);
+          tell({ kind: 'band', group: name, ...('contestants' in group ? { ...calibrated.wallBand, wall: true } : calibrated.band) });
+          const before = taken;
           taken = await take();
-          taken.rows.forEach((row, place) => (row.compile ??= compiling[place] ?? null));
+          taken.rows.forEach((row, place) => {
+            if (row.status !== 'wrong') row.compile ??= before.rows[place]?.compile ?? null;
+          });
+          taken = { ...taken, canaries: addCounts(before.canaries, taken.canaries) };
         }
         tell({ kind: 'group', name, ...taken });
       } catch (error) {
@@ -213,9 +221,9 @@ export async function runSuite(place: RunPlace, request: RunRequest, tell: (even
         await opened.timer.prepareFlush(measure.flushBytes);
         canary = await Canary.create(opened.timer, probed);
         // Its samples have repeats of their own, and the device may have come back at another speed.
-        band = canaryBand(await calibrate(canary));
+        calibrated = await calibrate(canary);
         const next = groups.at(at + 1);
-        if (next) tell({ kind: 'band', group: next.name, ...band, newDevice: true });
+        if (next) tell({ kind: 'band', group: next.name, ...calibrated.band, newDevice: true });
         compiled = new WeakSet();
         // The groups of the old plan would speak to the old engine.
         current = plan();

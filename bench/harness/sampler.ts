@@ -14,7 +14,7 @@ const MAX_REPEATS = 1 << 20;
 /** Repeats grow until a sample is so many times as long as it must be: the next ones may run on a faster device. */
 const HEADROOM = 1.25;
 /** What is added when repeats grow, for the same reason. */
-const SURPLUS = 1.2;
+export const SURPLUS = 1.2;
 
 /** The length that a sample must have over the one that it has; more than 1 when either of its times is too short, Infinity when one reads 0. */
 function missing({ wall, gpu }: Timing, quanta: Quanta): number {
@@ -87,6 +87,31 @@ export function canaryBand(samples: readonly number[]): CanaryBand {
 export function isOutOfBand(value: number, { baseline, tolerance }: CanaryBand): boolean {
   return Math.abs(value - baseline) > tolerance * baseline;
 }
+
+/** Canary samples of a group, or of a whole run. */
+export interface CanaryCount {
+  readonly of: number;
+  readonly outOfBand: number;
+  /** Samples beside those out of band, which were thrown away. */
+  readonly discarded: number;
+}
+
+/** Counts of two in one. */
+export function addCounts(one: CanaryCount, other: CanaryCount): CanaryCount {
+  return { of: one.of + other.of, outOfBand: one.outOfBand + other.outOfBand, discarded: one.discarded + other.discarded };
+}
+
+/** @param canaries seconds of each */
+export function countCanaries(canaries: readonly number[], band: CanaryBand, competitors: readonly Pick<Collected, 'discarded'>[]): CanaryCount {
+  return {
+    of: canaries.length,
+    outOfBand: canaries.filter((value) => isOutOfBand(value, band)).length,
+    discarded: competitors.reduce((sum, { discarded }) => sum + discarded, 0),
+  };
+}
+
+/** Nothing sang. */
+export const NO_CANARIES: CanaryCount = { of: 0, outOfBand: 0, discarded: 0 };
 
 /** Of samples that each ran between canaries[i] and canaries[i + 1]: whether it is kept, both being in band. */
 export function keptBetween(canaries: readonly number[], samples: number, band: CanaryBand): boolean[] {

@@ -76,14 +76,15 @@ const row = z.object({
    */
   resolution: seconds.nullable().default(null),
   hot: samples.nullable(),
-  /** GPU time per repeat with the caches flushed before each. */
+  /** GPU time per repeat with the caches flushed before each; with `repeats` over 1 a difference: that many with their flushes, less the flushes. */
   cold: z.object({ flushBytes: z.number().positive(), repeats: z.number().int().positive(), gpu: z.array(seconds) }).nullable(),
   summary: z.object({ wall: summary, gpu: summary.nullable(), cold: summary.nullable() }).nullable(),
   /** What the row is a point of. */
   series: z.object({ name: z.string(), variable: z.string(), value: z.number().positive() }).nullable(),
 });
 
-const ratio = z.object({ ratio: z.number().positive(), low: z.number().nonnegative(), high: z.number().nonnegative() });
+/** The interval is of 95 %; `low` is 0 and `high` null where there were too few samples for one. */
+const ratio = z.object({ ratio: z.number().positive(), low: z.number().nonnegative(), high: z.number().nonnegative().nullable() });
 
 const comparison = z.object({
   group: z.string(),
@@ -177,10 +178,12 @@ export const resultSchema = z.object({
     baseline: seconds,
     tolerance: z.number(),
     calibration: z.array(seconds),
+    /** The band by the wall clock, which stands beside other libraries; older files have none. */
+    wall: z.object({ baseline: seconds, tolerance: z.number() }).optional(),
     /** Launches in one sample, which `baseline` is the time of; files from before it was written down have none. */
     repeats: z.number().int().positive().optional(),
-    /** Groups before which the device had changed its speed for good, or was opened anew: the band from there on. */
-    renewed: z.array(z.object({ group: z.string(), baseline: seconds, tolerance: z.number(), newDevice: z.boolean().optional() })).default([]),
+    /** Groups before which the device had changed its speed for good, or was opened anew: the band from there on, by the wall clock where `wall` says so. */
+    renewed: z.array(z.object({ group: z.string(), baseline: seconds, tolerance: z.number(), newDevice: z.boolean().optional(), wall: z.boolean().optional() })).default([]),
     outOfBand: z.number().int(),
     of: z.number().int(),
     discarded: z.number().int(),
@@ -201,7 +204,7 @@ export const resultSchema = z.object({
 export type BenchResult = z.infer<typeof resultSchema>;
 /** One measured kernel or step: times in seconds per repeat, memory and traffic in bytes. */
 export type Row = z.infer<typeof row>;
-/** How many times as long one row takes as another (no unit), with the bootstrap interval of 95 %. */
+/** How many times as long one row takes as another (no unit), with the interval of 95 %. */
 export type Comparison = z.infer<typeof comparison>;
 /** Times over sizes, [size, seconds], and the fit seconds = factor x size^exponent; `standardError` is the exponent's. */
 export type Series = z.infer<typeof series>;

@@ -1,4 +1,5 @@
 /** How Zygo is judged beside other libraries: against the fastest of them, and against a bar that was set beforehand. */
+import { isBelow } from '../../src/timing/statistics.js';
 import type { BenchResult, Comparison, Row } from '../harness/schema.js';
 
 /** How many times as long as Zygo the best library must take. */
@@ -38,10 +39,10 @@ export function barOf(op: string, software: boolean): number | null {
   return software ? bar.software : bar.gpu;
 }
 
-function judge({ low, high }: Comparison, bar: number | null): BarVerdict {
+function judge(comparison: Comparison, bar: number | null): BarVerdict {
   if (bar === null) return 'no bar';
-  if (low >= bar) return 'met';
-  return high < bar ? 'missed' : 'unclear';
+  if (comparison.low >= bar) return 'met';
+  return isBelow(comparison, bar) ? 'missed' : 'unclear';
 }
 
 /** The races of a result in order. */

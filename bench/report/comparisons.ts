@@ -1,5 +1,6 @@
 /** Rows that were sampled in turns: fused kernels and their rivals, ladders of variants, stored choices and rules. */
 import { escape } from '../../src/report/markup.js';
+import { isBelow } from '../../src/timing/statistics.js';
 import { timeOf } from '../figures.js';
 import { formatSeconds, threeDigits } from '../format.js';
 import type { BenchResult, Comparison, Row } from '../harness/schema.js';
@@ -37,14 +38,14 @@ const byId = ({ rows }: BenchResult): Map<string, Row> => new Map(rows.map((row)
 /** Comparisons in which Zygo's row took longer, the whole interval being below 1. */
 export function behind(result: BenchResult): Comparison[] {
   const rows = byId(result);
-  return result.comparisons.filter((comparison) => isRival(comparison, rows) && comparison.high < 1);
+  return result.comparisons.filter((comparison) => isRival(comparison, rows) && isBelow(comparison, 1));
 }
 
 /** "zygo is 3.10x as fast (2.9 to 3.2) as tfjs, gpu time": green when Zygo is ahead, orange when it is behind. */
 function verdict(comparison: Comparison, rows: ReadonlyMap<string, Row>): string {
-  const { low, high, clock } = comparison;
+  const { low, clock } = comparison;
   const other = rows.get(comparison.above)?.implementation ?? comparison.above;
-  const [kind, word] = low > 1 ? ['good', 'ahead'] : high < 1 ? ['bad', 'behind'] : ['', 'level'];
+  const [kind, word] = low > 1 ? ['good', 'ahead'] : isBelow(comparison, 1) ? ['bad', 'behind'] : ['', 'level'];
   return `<span class="${kind}">zygo is ${word}</span>: ${escape(other)} takes ${escape(ratioText(comparison))} as long, ${clock} time. `;
 }
 

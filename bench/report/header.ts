@@ -2,7 +2,9 @@
 import { escape } from '../../src/report/markup.js';
 import { adapterLine, shortSamples } from '../figures.js';
 import { formatRate, formatSeconds } from '../format.js';
-import type { BenchResult } from '../harness/schema.js';
+import { OF_SEVERAL_RUNS } from '../harness/merge.js';
+import type { BenchResult, Peak } from '../harness/schema.js';
+import { noiseWarnings } from '../noise.js';
 import { bandText } from '../table.js';
 import { behind } from './comparisons.js';
 import { badge } from './parts.js';
@@ -22,11 +24,15 @@ function facts(result: BenchResult): [name: string, value: string][] {
     ['Stored choices', tuned ? `${tuned.choices} of ${tuned.date.slice(0, 10)}, beside the rules` : 'none: the rules alone'],
     ['Timers', `wall ${formatSeconds(timer.wallQuantum)}, GPU ${timer.gpuQuantum === null ? 'none' : formatSeconds(timer.gpuQuantum)}`],
     ['Canary', `out of band ${canary.outOfBand} times in ${canary.of}; ${canary.discarded} samples discarded${short > 0 ? `; ${short} were too short for the timer` : ''}`],
+    ...noiseWarnings(result).map((warning): [string, string] => ['Warning', warning]),
     ...canary.renewed.map((renewed): [string, string] => ['Device changed', bandText(renewed)]),
     ['Flags', e.flags.join(' ') || 'none'],
     ['Features', e.features.join(', ') || 'none'],
   ];
 }
+
+/** Where a peak comes from. */
+const measuredIn = (peak: Peak | null): string => (peak?.how.endsWith(OF_SEVERAL_RUNS) ? 'the highest of several runs' : 'measured in this run');
 
 /** The page's head. */
 export function header(result: BenchResult): string {
@@ -35,8 +41,8 @@ export function header(result: BenchResult): string {
   const wrong = rows.filter(({ status }) => status === 'wrong').length;
   const behindRivals = behind(result).length;
   const stats: [value: string, name: string, more: string][] = [
-    [peaks.fma ? formatRate(peaks.fma.value, 'FLOP/s') : '–', 'multiply-add peak', 'measured in this run'],
-    [peaks.copy ? formatRate(peaks.copy.value, 'B/s') : '–', 'copy peak', 'measured in this run'],
+    [peaks.fma ? formatRate(peaks.fma.value, 'FLOP/s') : '–', 'multiply-add peak', measuredIn(peaks.fma)],
+    [peaks.copy ? formatRate(peaks.copy.value, 'B/s') : '–', 'copy peak', measuredIn(peaks.copy)],
     [`${timed} of ${rows.length}`, 'rows timed', `${wrong} wrong`],
     [String(behindRivals), 'comparisons lost', 'shown below'],
   ];

@@ -1,7 +1,7 @@
 /** The report's section on other libraries: every race with its bars, its ratio, and the verdict against the bar. */
 import { escape } from '../../src/report/markup.js';
 import { timeOf } from '../figures.js';
-import { formatSeconds, threeDigits } from '../format.js';
+import { formatSeconds, intervalText, threeDigits } from '../format.js';
 import type { BenchResult, Row } from '../harness/schema.js';
 import { raceVerdicts, verdictCounts, type RaceVerdict } from '../peers/bars.js';
 import { errorText, ratioText } from '../table.js';
@@ -50,7 +50,7 @@ function summary(races: readonly RaceVerdict[]): string {
     const cells = [
       nameOf(given),
       comparison ? `${threeDigits(comparison.ratio)}x` : '–',
-      comparison ? `${threeDigits(comparison.low)} to ${threeDigits(comparison.high)}` : '–',
+      comparison ? intervalText(comparison) : '–',
       best?.implementation ?? '–',
       bar === null ? '–' : `${bar}x`,
     ];

@@ -34,6 +34,14 @@ export function smallestStep(readings: readonly bigint[]): number {
   return smallest;
 }
 
+/**
+ * What the timestamps at the ends of passes can tell: their smallest step, or the median time from one end to the next
+ * where that is longer. Infinity when all are equal.
+ */
+export function timestampStep(ends: readonly bigint[]): number {
+  return Math.max(smallestStep(ends), median(ends.slice(1).map((end, at) => Number(end - ends[at]))));
+}
+
 /** Round trips to the device that are timed. */
 const ROUND_TRIPS = 31;
 

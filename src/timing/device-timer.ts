@@ -7,7 +7,7 @@
 import { type CapturedStep, type Engine, type Tensor } from '../engine/index.js';
 import { encode } from '../engine/encode.js';
 import { fill } from '../kernels/elementwise/index.js';
-import { probeClock, probeRoundTrip, smallestStep } from './clock.js';
+import { probeClock, probeRoundTrip, timestampStep } from './clock.js';
 import { Replay } from './replay.js';
 
 /** Seconds of one sample, all its repeats together. `gpu` is null where the device has no timestamps. */
@@ -26,10 +26,21 @@ export interface Quanta {
 const MAX_QUERIES = 4096;
 /** Passes that the timestamps' step is probed with. */
 const PROBES = 256;
-/** A submission stays below this many seconds and launches, so that no watchdog fires. */
+/** A submission stays below this many seconds, so that no watchdog fires. */
 const SUBMIT_SECONDS = 0.02;
-const SUBMIT_LAUNCHES = 2000;
+/**
+ * Launches of a submission at most. A GPU takes as many of 1 µs in that time; a CPU needs 3 µs to encode one, so a sample in
+ * several submissions would have the GPU wait for it.
+ */
+const SUBMIT_LAUNCHES = { software: 2000, gpu: 16384 } as const;
+/** Launches that are encoded before the first of them is submitted, for the same reason: what they cost is memory. */
+const HELD_LAUNCHES = 65536;
 const NANOSECONDS = 1e-9;
+
+/** Submits each by itself: a driver may take all of one submission as one piece of work. */
+function submitEach({ queue }: GPUDevice, buffers: readonly GPUCommandBuffer[]): void {
+  for (const buffer of buffers) queue.submit([buffer]);
+}
 
 /** Times steps of one engine, in seconds. It holds a query set and small buffers until it is destroyed. */
 export class DeviceTimer {
@@ -71,7 +82,7 @@ export class DeviceTimer {
 
   /**
    * Steps of the clock, of a round trip and of the timestamps, in seconds; `clock` is the wall clock's own. That of the
-   * timestamps is the smallest difference of two passes: where their tick is finer than that, it is the cost of a pass.
+   * timestamps is their tick or, where that is finer, the median cost of a pass (see timestampStep).
    */
   async probe(): Promise<Quanta & { readonly clock: number; readonly roundTrip: number }> {
     const clock = probeClock(this.now);
@@ -85,7 +96,7 @@ export class DeviceTimer {
     if (this.hasTimestamps) {
       const encoder = this.engine.device.createCommandEncoder();
       for (let at = 0; at < PROBES; at++) this.mark(encoder, at);
-      gpu = smallestStep(await this.ticks(encoder, PROBES)) * NANOSECONDS;
+      gpu = timestampStep(await this.ticks(encoder, PROBES)) * NANOSECONDS;
       if (gpu === Infinity) {
         // Timestamps that stand still are none: times of 0 would be shown.
         gpu = null;
@@ -109,17 +120,17 @@ export class DeviceTimer {
     pass.end();
   }
 
-  /** Submits the encoder with the first `count` queries resolved, and reads them when the device is done. */
-  private async ticks(encoder: GPUCommandEncoder, count: number): Promise<bigint[]> {
+  /** Submits what is held and the encoder with the first `count` queries resolved, and reads them when the device is done. */
+  private async ticks(encoder: GPUCommandEncoder, count: number, held: readonly GPUCommandBuffer[] = []): Promise<bigint[]> {
     const { device } = this.engine;
     if (!this.queries || !this.resolved || !this.staging) {
-      device.queue.submit([encoder.finish()]);
+      submitEach(device, [...held, encoder.finish()]);
       await device.queue.onSubmittedWorkDone();
       return [];
     }
     encoder.resolveQuerySet(this.queries, 0, count, this.resolved, 0);
     encoder.copyBufferToBuffer(this.resolved, 0, this.staging, 0, count * 8);
-    device.queue.submit([encoder.finish()]);
+    submitEach(device, [...held, encoder.finish()]);
     await this.staging.mapAsync(GPUMapMode.READ, 0, count * 8);
     const ticks = [...new BigInt64Array(this.staging.getMappedRange(0, count * 8).slice(0))];
     this.staging.unmap();
@@ -127,13 +138,17 @@ export class DeviceTimer {
   }
 
   /**
-   * One sample: `repeats` repeats one after the other, hot.
+   * One sample: `repeats` repeats one after the other, hot. They are encoded before the first of them is submitted, as far
+   * as memory allows, so that between its two timestamps the device does not wait for the CPU.
    * @param expected seconds of one repeat as far as known, by which submissions are cut
    */
   async sample(replay: Replay, repeats: number, expected: number): Promise<Timing> {
     const { device } = this.engine;
     const launches = Math.max(1, replay.ready.length);
-    const perSubmit = Math.max(1, Math.min(Math.floor(SUBMIT_LAUNCHES / launches), Math.floor(SUBMIT_SECONDS / Math.max(expected, 1e-9))));
+    const most = this.engine.info.software ? SUBMIT_LAUNCHES.software : SUBMIT_LAUNCHES.gpu;
+    const perSubmit = Math.max(1, Math.min(Math.floor(most / launches), Math.floor(SUBMIT_SECONDS / Math.max(expected, 1e-9))));
+    let held: GPUCommandBuffer[] = [];
+    let heldLaunches = 0;
     await this.engine.finish();
     const start = this.now();
     let encoder = device.createCommandEncoder();
@@ -142,13 +157,18 @@ export class DeviceTimer {
       const count = Math.min(perSubmit, repeats - done);
       if (expected > SUBMIT_SECONDS) encoder = replay.submitParts(encoder);
       else replay.encode(encoder, count);
-      if (done + count < repeats) {
-        device.queue.submit([encoder.finish()]);
-        encoder = device.createCommandEncoder();
+      if (done + count === repeats) break;
+      held.push(encoder.finish());
+      heldLaunches += count * launches;
+      encoder = device.createCommandEncoder();
+      // Parts of a long step are submitted as they come, and so is what follows them; so is all where no timestamp is taken.
+      if (expected > SUBMIT_SECONDS || heldLaunches >= HELD_LAUNCHES || !this.queries) {
+        submitEach(device, held);
+        [held, heldLaunches] = [[], 0];
       }
     }
     this.mark(encoder, 1);
-    const ticks = await this.ticks(encoder, 2);
+    const ticks = await this.ticks(encoder, 2, held);
     const wall = this.now() - start;
     this.engine.checkDevice();
     return { wall, gpu: ticks.length === 2 ? Math.max(0, Number(ticks[1] - ticks[0]) * NANOSECONDS) : null };
@@ -179,6 +199,27 @@ export class DeviceTimer {
     this.mark(encoder, 1);
     const ticks = await this.ticks(encoder, 2);
     return Math.max(0, Number(ticks[1] - ticks[0])) * NANOSECONDS;
+  }
+
+  /**
+   * The same for what is too short to be told by itself: GPU seconds of `repeats` flushes with a repeat after each, less those
+   * of as many flushes alone, for one repeat; and those of one flush, of which the difference must be no small part.
+   */
+  async coldDifference(replay: Replay, repeats: number): Promise<{ readonly each: number; readonly flush: number } | null> {
+    if (!this.flush || !this.queries) return null;
+    const encoder = this.engine.device.createCommandEncoder();
+    this.flush.encode(encoder, 1);
+    this.mark(encoder, 0);
+    for (let done = 0; done < repeats; done++) {
+      this.flush.encode(encoder, 1);
+      replay.encode(encoder, 1);
+    }
+    this.mark(encoder, 1);
+    for (let done = 0; done < repeats; done++) this.flush.encode(encoder, 1);
+    this.mark(encoder, 2);
+    const [start, middle, end] = await this.ticks(encoder, 3);
+    const flush = Number(end - middle);
+    return { each: (Math.max(0, Number(middle - start) - flush) * NANOSECONDS) / repeats, flush: (flush * NANOSECONDS) / repeats };
   }
 
   /**

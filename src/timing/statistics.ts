@@ -46,21 +46,69 @@ function generator(seed: number): () => number {
   };
 }
 
-/** A ratio of medians with its bootstrap interval of 95 %. */
+/** A ratio of medians with its interval of at least 95 %; `low` is 0 and `high` null where there are too few samples for one. */
 export interface Ratio {
   readonly ratio: number;
   readonly low: number;
-  readonly high: number;
+  readonly high: number | null;
+}
+
+/** True when the whole interval is below a value; never without an interval. */
+export function isBelow({ high }: Pick<Ratio, 'high'>, value: number): boolean {
+  return high !== null && high < value;
 }
 
 const RESAMPLES = 2000;
+/** Samples from which the bootstrap is used: the range of five holds their median with 94 % only, so no resampling can tell 95 %. */
+const BOOTSTRAP_SAMPLES = 6;
+/** Probability beyond each end of an interval. */
+const TAIL = 0.025;
 
-/** median(above) / median(below), and the percentile bootstrap of it (Efron 1979) from 2000 resamples of each side. */
+/**
+ * How many of all orders of n + m values have the Mann-Whitney statistic U = 0, 1, 2 ... n m (Mann and Whitney 1947: the
+ * largest value is one of the n, which then exceeds all m, or one of the m).
+ */
+function mannWhitneyCounts(n: number, m: number): number[] {
+  const known = new Map<number, number[]>();
+  const counts = (left: number, right: number): number[] => {
+    if (left === 0 || right === 0) return [1];
+    const key = left * (m + 1) + right;
+    const found = known.get(key);
+    if (found) return found;
+    const [first, second] = [counts(left - 1, right), counts(left, right - 1)];
+    const sum = Array.from({ length: left * right + 1 }, (_, u) => (first[u - right] ?? 0) + (second[u] ?? 0));
+    known.set(key, sum);
+    return sum;
+  };
+  return counts(n, m);
+}
+
+/**
+ * Moses' interval for a ratio of scale (Lehmann 1975, "Nonparametrics", 2.5): of all ratios above_i / below_j in order, the
+ * c-th from either end, where U < c has a probability of 2.5 % at most. Exact for any distribution, so that it holds for
+ * few samples; four of each side, or three and five, are the fewest that have one.
+ */
+function exactInterval(above: readonly number[], below: readonly number[]): Pick<Ratio, 'low' | 'high'> {
+  const counts = mannWhitneyCounts(above.length, below.length);
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  let [rank, sum] = [0, 0];
+  while ((sum += counts[rank]) <= TAIL * all) rank += 1;
+  if (rank === 0) return { low: 0, high: null };
+  const ratios = above.flatMap((a) => below.map((b) => a / b)).sort((a, b) => a - b);
+  return { low: ratios[rank - 1], high: ratios[ratios.length - rank] };
+}
+
+/**
+ * median(above) / median(below). The interval is the percentile bootstrap (Efron 1979) from 2000 resamples of each side,
+ * and Moses' exact one where either side has fewer than six samples.
+ */
 export function ratioOfMedians(above: readonly number[], below: readonly number[]): Ratio {
+  const ratio = median(above) / median(below);
+  if (Math.min(above.length, below.length) < BOOTSTRAP_SAMPLES) return { ratio, ...exactInterval(above, below) };
   const random = generator(20261123);
   const resampled = (values: readonly number[]): number => median(values.map(() => values[Math.floor(random() * values.length)]));
   const ratios = Array.from({ length: RESAMPLES }, () => resampled(above) / resampled(below));
-  return { ratio: median(above) / median(below), low: quantile(ratios, 0.025), high: quantile(ratios, 0.975) };
+  return { ratio, low: quantile(ratios, TAIL), high: quantile(ratios, 1 - TAIL) };
 }
 
 /** y = factor · x^exponent, fitted. */

@@ -1,6 +1,6 @@
 /** README.md of a results folder: a table of measured rows, with device and date, and how each part ended. */
 import { adapterLine, ratesOf, softwareMark, timeOf } from '../../figures.js';
-import { formatRate, formatSeconds, formatShare, threeDigits } from '../../format.js';
+import { formatRate, formatSeconds, formatShare, intervalText, threeDigits } from '../../format.js';
 import type { BenchResult, Row } from '../../harness/schema.js';
 import { pairedRows } from '../../pairs.js';
 import { encodeText, errorText } from '../../table.js';
@@ -93,11 +93,11 @@ function kernelTable(result: BenchResult, pytorch: BenchResult | null, title = '
 
 function ratioTable(result: BenchResult): string[] {
   const byId = new Map(result.rows.map((row) => [row.id, row]));
-  const cells = result.comparisons.flatMap(({ above, below, ratio, low, high, group }) => {
+  const cells = result.comparisons.flatMap(({ above, below, group, ...comparison }) => {
     const [a, b] = [byId.get(above), byId.get(below)];
     if (!a || !b || a.section === 'ladder') return [];
     const nameOf = ({ implementation, variant }: Row): string => (implementation === 'zygo' ? `zygo ${variant}` : implementation);
-    return [[group, `${nameOf(a)} over ${nameOf(b)}`, `${threeDigits(ratio)}x (${threeDigits(low)} to ${threeDigits(high)})`]];
+    return [[group, `${nameOf(a)} over ${nameOf(b)}`, `${threeDigits(comparison.ratio)}x (${intervalText(comparison)})`]];
   });
   return cells.length === 0 ? [] : ['', `## Ratios of times${softwareMark(result)}`, '', 'Sampled in turns; 95 % intervals. Above 1 the second of the two is faster.', '', ...table(['In', 'What', 'Ratio'], cells)];
 }

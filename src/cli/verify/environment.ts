@@ -1,6 +1,6 @@
 /** What stands above the table: everything a bug report has to say about the machine. */
 import { createRequire } from 'node:module';
-import { release } from 'node:os';
+import { cpus, release } from 'node:os';
 import type { Engine } from '../../engine/index.js';
 import { deviceFacts, type DeviceFacts } from '../../verify/device-facts.js';
 import { gitCommit, zygoVersion } from '../version.js';
@@ -11,6 +11,7 @@ export interface HostFacts {
   /** Commit of the checkout; null outside one. */
   readonly commit: string | null;
   readonly date: string;
+  /** Operating system and processor. */
   readonly system: string;
 }
 
@@ -21,9 +22,16 @@ export interface VerifyEnvironment extends HostFacts, DeviceFacts {
   readonly dawn: string;
 }
 
-/** Describes the checkout, the time and the operating system. */
+/** "2 cores of AMD EPYC 9B14", as far as the system tells. */
+function processor(): string {
+  const cores = cpus();
+  const model = cores[0]?.model.trim();
+  return `${cores.length} cores${model && model !== 'unknown' ? ` of ${model}` : ''}`;
+}
+
+/** Describes the checkout, the time, the operating system and the processor. */
 export function hostFacts(): HostFacts {
-  return { zygo: zygoVersion(), commit: gitCommit(), date: new Date().toISOString(), system: `${process.platform} ${process.arch} ${release()}` };
+  return { zygo: zygoVersion(), commit: gitCommit(), date: new Date().toISOString(), system: `${process.platform} ${process.arch} ${release()}, ${processor()}` };
 }
 
 /** Describes an engine's device and this process. */
