@@ -9,6 +9,7 @@ import { compareResults, comparedLines, isRegression } from './compare.js';
 import { parseResult, type BenchResult } from './harness/schema.js';
 import type { BenchCommandOptions } from './node/run.js';
 import type { AllOptions } from './node/all/run.js';
+import type { VersusOptions } from './node/versus.js';
 import { PEER_NAMES, type PeerName } from './peers/names.js';
 import { SUITES } from './suites/names.js';
 
@@ -25,6 +26,7 @@ Examples:
   npm run bench -- --suite full --json new.json --report new.html
   npm run bench -- --chrome --json chrome.json
   npm run bench -- compare old.json new.json
+  npm run bench -- versus ../zygo-before --filter matmul    another checkout, processes in turns
   npm run bench -- all --minutes 30                         everything, for whoever has a GPU`;
 
 /** Reads a number such as 0.5. */
@@ -116,6 +118,19 @@ function makeCommand(): Command {
     .argument('<B>', 'the file that is judged')
     .option('--threshold <share>', 'relative difference that matters', numberAbove('--threshold', 0), 0.05)
     .action(compare);
+  program
+    .command('versus')
+    .description('Measure this checkout beside another one, processes in turns, and judge it by the rule of compare; exit code 1 on a regression.')
+    .argument('<folder>', 'another checkout, built; this one itself shows what this machine calls a difference')
+    .option('--suite <name>', `${SUITES.join(', ')}`, oneOf('--suite', SUITES), 'quick')
+    .option('--filter <text>', 'only groups of rows whose name holds this text, or one of several with | between them')
+    .option('--rounds <number>', 'processes of each checkout', wholeNumber('--rounds', 4, 100), 5)
+    .option('--seconds <number>', 'seconds of samples of a row at most, in each process', numberAbove('--seconds', 0.01), 0.5)
+    .option('--threshold <share>', 'relative difference that matters', numberAbove('--threshold', 0), 0.05)
+    .option('--json <prefix>', 'write what was compared into PREFIX-a.json and PREFIX-b.json, medians of processes as samples')
+    .addOption(adapterOption())
+    .addOption(verboseOption())
+    .action(async (folder: string, options: VersusOptions) => (await import('./node/versus.js')).runVersus(folder, options));
   program
     .command('presets')
     .description('Print the presets as JSON, for bench/pytorch/run.py.')
