@@ -1,6 +1,10 @@
 /** The page's side of the Worker: a Worker of its own for each order, so that ending it gives everything back. */
 import type { Order, Report } from './protocol.js';
 
+/**
+ * Lets a page carry out one order at a time and hear its reports. Made once per page; nothing of an order that was ended is
+ * heard.
+ */
 export class BenchClient {
   private worker: Worker | null = null;
 

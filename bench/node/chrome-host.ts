@@ -10,6 +10,7 @@ import type { RunEvent } from '../harness/result.js';
 import { serveBenchPage } from './chrome-page.js';
 import type { BenchHost } from './host.js';
 
+/** Which Chrome {@link openChromeHost} starts: its adapter and its switches. */
 export interface ChromeHostOptions {
   readonly adapter: 'auto' | 'software';
   /** False leaves Dawn's bounds checks out of the kernels. */
@@ -18,7 +19,9 @@ export interface ChromeHostOptions {
   readonly switches: readonly string[];
 }
 
+/** A host in a Chrome of its own, which `close` ends. */
 export interface ChromeHost extends BenchHost {
+  /** For tests, which look into it or end it. */
   readonly browser: Browser;
 }
 

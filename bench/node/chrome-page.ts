@@ -21,8 +21,11 @@ function wasmFiles(): Record<string, string> {
   }
 }
 
+/** The benchmark's page while it is served. */
 export interface ServedPage {
+  /** http, on a free port of this machine. */
   readonly url: string;
+  /** Ends the server and takes the bundled files away. */
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@
 import type { RunRequest } from '../harness/options.js';
 import type { RunEvent } from '../harness/result.js';
 
+/** Where a suite runs. Made by `openNodeHost` or `openChromeHost`; the caller closes it, also after a failure. */
 export interface BenchHost {
   /** Names of a suite's groups, and what would be left out. */
   list(request: RunRequest): Promise<string[]>;

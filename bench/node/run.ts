@@ -17,24 +17,37 @@ import { endLines } from '../table.js';
 import type { BenchHost } from './host.js';
 import { Terminal } from './terminal.js';
 
+/** The options of `npm run bench` as commander reads them; bench/main.ts has their defaults. */
 export interface BenchCommandOptions {
   readonly suite: SuiteName;
+  /** Text of group names, several with | between them; all groups when left out. */
   readonly filter?: string;
+  /** Print the groups' names instead of measuring. */
   readonly list: boolean;
+  /** Measure stored choices beside the rules. */
   readonly tuned: boolean;
+  /** Paths of the files to write. */
   readonly json?: string;
   readonly report?: string;
+  /** Keep what the file of `json` holds already. */
   readonly continue: boolean;
+  /** Seconds of samples of a row at most; by the suite when left out. */
   readonly seconds?: number;
+  /** Samples of a row at least. */
   readonly samples: number;
+  /** MiB written before cold runs; by the adapter when left out, 0 for no cold times. */
   readonly flushMib?: number;
+  /** Seconds that one run of a row may be expected to take. */
   readonly runLimit: number;
   readonly peers: readonly PeerName[];
   readonly withoutRobustness: boolean;
   readonly subgroupMatrix: boolean;
+  /** Run in headless Chrome instead of this process. */
   readonly chrome: boolean;
+  /** Further switches of Chrome's command line, each with its dashes. */
   readonly chromeSwitch: readonly string[];
   readonly adapter: 'auto' | 'software';
+  /** Stack traces. */
   readonly verbose: boolean;
 }
 

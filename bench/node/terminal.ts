@@ -6,6 +6,10 @@ import { bandText, headLines, rowLines } from '../table.js';
 /** What `headLines` shows of a run that has just begun. */
 type Head = Parameters<typeof headLines>[0];
 
+/**
+ * Turns the events of one run into lines. Made per run, without a stream of its own; it keeps the peaks that rows are
+ * compared with.
+ */
 export class Terminal {
   private peaks: Head['peaks'] = { copy: null, fma: null };
   /** Beside the name of every group. */

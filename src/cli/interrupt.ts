@@ -4,6 +4,10 @@ import { CommandFailure, EXIT } from './failure.js';
 /** One Ctrl-C can arrive twice, from the terminal and passed on by npm; within this time it counts once. */
 const SAME_MILLISECONDS = 500;
 
+/**
+ * Listens for Ctrl-C (SIGINT, SIGTERM) from its making to `dispose`. Made by a command around its long work, which looks at
+ * `signal` between two steps and calls `check` afterwards.
+ */
 export class Interrupt {
   private readonly controller = new AbortController();
   private readonly listener: () => void;

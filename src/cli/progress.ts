@@ -1,11 +1,13 @@
 /** Progress of long work: a bar in a terminal, a plain line now and then elsewhere. */
 import { MultiBar, type SingleBar } from 'cli-progress';
 
+/** How a phase of {@link Progress} names what it counts, and its speed. */
 export interface PhaseOptions {
   /** What is counted, in the plural. */
   readonly unit: string;
-  /** How many things of `rateUnit` one count is; the unit itself by default. */
+  /** How many things of `rateUnit` one count is; 1 by default. */
   readonly perCount?: number;
+  /** What the speed counts, in the plural; `unit` by default. */
   readonly rateUnit?: string;
 }
 
@@ -77,9 +79,18 @@ class TerminalRows {
   }
 }
 
+/**
+ * Shows how far a command is, one phase at a time: count, speed and time left. In a terminal a bar is redrawn in place;
+ * elsewhere a line follows after 5 % of the work, but not within 2 seconds, and after 15 seconds in any case. Nothing is
+ * shown between two phases.
+ */
 export class Progress {
   private phase: Phase | null = null;
 
+  /**
+   * @param stream standard output by default; a bar where it is a terminal, lines where it is not
+   * @param now seconds on a clock that never goes back; tests give their own
+   */
   constructor(
     private readonly stream: NodeJS.WriteStream = process.stdout,
     private readonly now: () => number = () => performance.now() / 1000,

@@ -42,4 +42,5 @@ function run(given: OpRun): Record<string, Tensor> {
   return { param: engine.view(params, 0, param.shape) };
 }
 
+/** The optimiser's steps as an op: inputs `param` and `grads`, output `param`; it has no gradients. */
 export const adamwOp: ConformanceOp = { tolerance: SINGLE_OP, differentiable: [], run };

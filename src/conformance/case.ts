@@ -9,14 +9,20 @@ import { decodeSafetensors, type SafetensorsTensor } from '../model/checkpoint/s
 /** A tensor of a case. */
 export type CaseTensor = Extract<SafetensorsTensor, { dtype: 'F32' | 'I32' }>;
 
+/** A case file, read and checked by `parseCase`. Names are without the prefixes input., output., cotangent. and grad. */
 export interface ConformanceCase {
   /** How the file is called in messages. */
   readonly file: string;
+  /** A name of `CONFORMANCE_OPS`, or one that is not known. */
   readonly op: string;
+  /** The op's numbers and flags as the file has them, unchecked; see `CaseConfig`. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Inputs; a network's parameters keep their prefix param. */
   readonly inputs: ReadonlyMap<string, CaseTensor>;
   readonly outputs: ReadonlyMap<string, CaseTensor>;
+  /** dL/d output, from which the gradients follow; an output without one adds nothing to them. */
   readonly cotangents: ReadonlyMap<string, CaseTensor>;
+  /** dL/d input, by the input's name. */
   readonly gradients: ReadonlyMap<string, CaseTensor>;
   /** What made the case, in its own words; null when it does not say. */
   readonly madeWith: string | null;

@@ -2,6 +2,7 @@
 import { InputError } from '../engine/index.js';
 import type { ConformanceCase } from './case.js';
 
+/** A case's config as an op asks for it. Absent and null are the same; a reader without a fallback wants the key. */
 export class CaseConfig {
   constructor(private readonly owner: Pick<ConformanceCase, 'file' | 'op' | 'config'>) {}
 
@@ -23,21 +24,31 @@ export class CaseConfig {
     return this.value(key) !== undefined;
   }
 
-  /** A number; `fallback` when it is absent. */
+  /**
+   * A finite number; `fallback` when it is absent.
+   * @throws {InputError} for anything else
+   */
   number(key: string, fallback?: number): number {
     const value = this.value(key) ?? fallback;
     if (typeof value === 'number' && Number.isFinite(value)) return value;
     throw this.wrong(key, 'a number');
   }
 
-  /** A whole number of at least `least`. */
+  /**
+   * A whole number of at least `least`; `fallback` when it is absent.
+   * @throws {InputError} for anything else
+   */
   whole(key: string, least: number, fallback?: number): number {
     const value = this.value(key) ?? fallback;
     if (typeof value === 'number' && Number.isInteger(value) && value >= least) return value;
     throw this.wrong(key, `a whole number from ${least}`);
   }
 
-  /** A whole number of at least `least`, or a pair of equal ones, as torchvision writes the sides of a square. */
+  /**
+   * A whole number of at least `least`, or a pair of equal ones, as torchvision writes the sides of a square; `fallback`
+   * when it is absent.
+   * @throws {InputError} for anything else
+   */
   side(key: string, least: number, fallback?: number): number {
     const value = this.value(key) ?? fallback;
     const sides: unknown[] = Array.isArray(value) ? value : [value, value];
@@ -45,14 +56,20 @@ export class CaseConfig {
     throw this.wrong(key, `a whole number from ${least}`);
   }
 
-  /** A list of whole numbers of at least 1. */
+  /**
+   * A list of whole numbers of at least 1, not empty.
+   * @throws {InputError} for anything else
+   */
   counts(key: string): number[] {
     const value = this.value(key);
     if (Array.isArray(value) && value.length > 0 && value.every((item) => Number.isInteger(item) && item >= 1)) return value as number[];
     throw this.wrong(key, 'a list of whole numbers from 1');
   }
 
-  /** A flag, false when it is absent; 0 and 1 count as flags. */
+  /**
+   * A flag, false when it is absent; 0 and 1 count as flags.
+   * @throws {InputError} for anything else
+   */
   flag(key: string): boolean {
     const value = this.value(key) ?? false;
     if (value === true || value === 1) return true;
@@ -60,7 +77,10 @@ export class CaseConfig {
     throw this.wrong(key, 'true or false');
   }
 
-  /** One word of a list; `fallback` when it is absent. */
+  /**
+   * One word of a list; `fallback` when it is absent.
+   * @throws {InputError} for anything else
+   */
   word<T extends string>(key: string, words: readonly T[], fallback: T): T {
     const value = this.value(key) ?? fallback;
     const word = words.find((known) => known === value);

@@ -46,6 +46,7 @@ export class OpRun {
   }
 }
 
+/** An op that cases can name: how it is computed with our kernels, and how close it has to come. */
 export interface ConformanceOp {
   readonly tolerance: Tolerance;
   /** Inputs that a gradient can be asked for; 'param.' stands for all names that begin with it. */

@@ -32,4 +32,5 @@ function run(given: OpRun): Record<string, Tensor> {
   return { logits: classify(engine, { get: (name) => parameters.get(name) as Tensor }, network, image) };
 }
 
+/** The classifier as an op: inputs `image` [B, 3, H, W] and param.NAME, output `logits` [B, numClasses]. */
 export const swinOp: ConformanceOp = { tolerance: WHOLE_NETWORK, differentiable: ['image', 'param.'], run };

@@ -1,5 +1,6 @@
 /** How close a result in f32 has to come to one in float64, relative to the largest magnitude in the tensor. */
 
+/** Largest error of an op's outputs and of its gradients, relative as `compare` has it. */
 export interface Tolerance {
   readonly forward: number;
   readonly gradient: number;

@@ -3,6 +3,7 @@
 /** The AUs that Zygo can draw, map and detect: the 12 of BP4D together with the 8 of DISFA. */
 export const KNOWN_AUS = [1, 2, 4, 6, 7, 9, 10, 12, 14, 15, 17, 23, 24, 25, 26] as const;
 
+/** The number of one of {@link KNOWN_AUS} in FACS. */
 export type ActionUnit = (typeof KNOWN_AUS)[number];
 
 /** AUs labelled in BP4D (Zhang et al. 2014), in the order in which the field reports them. */

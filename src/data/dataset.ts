@@ -3,9 +3,11 @@ import type { ActionUnit } from './action-units.js';
 /** Number of facial landmarks of a face: the 49 points (68-point scheme without the jaw line, see landmarks.ts). */
 export const LANDMARK_COUNT = 49;
 
-/** Label values as BP4D stores them. */
+/** Label of an AU that the face does not show; the values are those of BP4D's files. */
 export const LABEL_ABSENT = 0;
+/** Label of an AU that the face shows. */
 export const LABEL_PRESENT = 1;
+/** Label of an AU that nobody coded, or that could not be seen: probes, losses and scores leave it out. */
 export const LABEL_UNKNOWN = 9;
 
 /**

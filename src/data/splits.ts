@@ -116,6 +116,7 @@ export function splitByIdentity(identities: Int32Array, testFraction: number, se
   );
 }
 
+/** How {@link fewLabels} picks the faces that keep their labels. */
 export interface FewLabelOptions {
   /** Share of the faces that keep their labels, above 0 and up to 1 (0.1 for ten per cent). */
   readonly fraction: number;
@@ -172,6 +173,7 @@ export const PUBLISHED_PARTS = {
   },
 } as const satisfies Record<string, Record<'P1' | 'P2' | 'P3', readonly string[]>>;
 
+/** A data set whose subject groups are published. */
 export type Benchmark = keyof typeof PUBLISHED_PARTS;
 
 /** Which part a paper's fold 1, 2 and 3 tests: the groups agree between papers, their numbering does not. */

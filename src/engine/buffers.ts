@@ -17,7 +17,10 @@ export class BufferPool {
 
   constructor(private readonly device: GPUDevice) {}
 
-  /** A buffer of at least `byteLength` bytes; its contents are undefined. */
+  /**
+   * A buffer of at least `byteLength` bytes; its contents are undefined.
+   * @throws {DeviceError} when one buffer, or one binding, cannot be so large on this device
+   */
   take(byteLength: number, label: string): GPUBuffer {
     const size = Math.max(STORAGE_ALIGNMENT, Math.ceil(byteLength / STORAGE_ALIGNMENT) * STORAGE_ALIGNMENT);
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;

@@ -32,8 +32,7 @@ export class CapturedStep<Outputs> {
   private readonly lifetimesOf: readonly Storage[];
   /** Storages that lie in others of the plan. */
   private readonly parts: readonly Storage[];
-  /** Where each submission of a replay ends. */
-  /** The end of each submission, as an index into the commands. */
+  /** The end of each submission of a replay, as an index into the commands; see `cutSubmissions`. */
   readonly submissions: readonly number[];
 
   constructor(

@@ -21,6 +21,11 @@ export class EagerExecutor implements Executor {
     private readonly onStorage: (storage: Storage) => void,
   ) {}
 
+  /**
+   * A tensor with memory of its own from the pool; its contents are undefined.
+   * @throws {DeviceError} when the device has no buffer that large
+   * @throws {ShapeError} when a dimension is no positive integer
+   */
   empty(shape: readonly number[], dtype: DType, label: string): Tensor {
     const storage = new Storage(Math.ceil(byteLengthOf(dtype, sizeOf(shape)) / 16) * 16, label);
     const tensor = new Tensor(storage, shape, dtype);
@@ -29,6 +34,7 @@ export class EagerExecutor implements Executor {
     return tensor;
   }
 
+  /** Encodes a command; it is submitted with others, see `flush`. */
   run(command: Command): void {
     let uniform: GPUBufferBinding | null = null;
     if (command.kind === 'dispatch' && command.uniform) {
@@ -55,6 +61,7 @@ export class EagerExecutor implements Executor {
     this.freeUniforms.push(...this.usedUniforms.splice(0));
   }
 
+  /** Submits what is waiting and destroys the buffers of kernel parameters. */
   destroy(): void {
     this.flush();
     for (const buffer of this.freeUniforms.splice(0)) buffer.destroy();

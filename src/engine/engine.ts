@@ -100,7 +100,10 @@ export class Engine {
     return tensor;
   }
 
-  /** Overwrites a tensor's contents from the CPU, in queue order. */
+  /**
+   * Overwrites a tensor's contents from the CPU, in queue order.
+   * @throws {ShapeError} when the number of elements is not the tensor's, or its scope has ended or it is virtual
+   */
   write(tensor: Tensor, data: TypedArray | readonly number[]): void {
     if (data.length !== tensor.size) {
       throw new ShapeError(`A tensor of shape ${formatShape(tensor.shape)} takes ${tensor.size} elements, given ${data.length}.`);
@@ -120,6 +123,7 @@ export class Engine {
   /**
    * Copies a tensor to the CPU, after everything submitted so far; elements of f16 come as f32 numbers.
    * @throws {DeviceError} when the device failed before.
+   * @throws {ShapeError} when its scope has ended, or it is no output of its captured step
    */
   async read(tensor: Tensor): Promise<TypedArray> {
     const { buffer, freed } = tensor.storage;
@@ -136,7 +140,10 @@ export class Engine {
     return data;
   }
 
-  /** The same elements under another shape; differentiable. */
+  /**
+   * The same elements under another shape; differentiable.
+   * @throws {ShapeError} when the number of elements differs
+   */
   reshape(x: Tensor, shape: readonly number[]): Tensor {
     if (sizeOf(shape) !== x.size) {
       throw new ShapeError(`A tensor of shape ${formatShape(x.shape)} cannot be seen as ${formatShape(shape)}.`);
@@ -188,7 +195,10 @@ export class Engine {
     this.executor.run({ kind: 'clear', tensor });
   }
 
-  /** Copies all elements of one tensor to another of the same size and dtype in another storage. */
+  /**
+   * Copies all elements of one tensor to another of the same size and dtype in another storage.
+   * @throws {ShapeError} when size or dtype differ
+   */
   copy(source: Tensor, destination: Tensor): void {
     if (source.size !== destination.size || source.dtype !== destination.dtype) {
       throw new ShapeError(
@@ -312,6 +322,7 @@ export class Engine {
    * Traces `body` into a step that can be replayed. Tensors made inside are virtual and share planned memory;
    * those that `body` returns can be read after a replay; tensors made before are used where they are.
    * Call `prepare()` on the result before the first replay.
+   * @throws {DeviceError} inside another capture
    */
   capture<Outputs>(name: string, body: () => Outputs): CapturedStep<Outputs> {
     if (this.executor !== this.eager) throw new DeviceError(`Step ${name} cannot be captured while another one is.`);
@@ -332,7 +343,10 @@ export class Engine {
     }
   }
 
-  /** Waits until everything submitted so far has run. */
+  /**
+   * Waits until everything submitted so far has run.
+   * @throws {DeviceError} what went wrong on the device since the start, if anything did
+   */
   async finish(): Promise<void> {
     this.eager.flush();
     await this.device.queue.onSubmittedWorkDone();

@@ -64,6 +64,10 @@ class Waiting<W extends Work> {
 export class PostponedWork {
   private readonly waiting = new Map<unknown, { concerns(work: Work): boolean; run(): void }>();
 
+  /**
+   * Lets a piece wait with the others of its kind, once what it depends on has run.
+   * @param kind the same object for all pieces that may run together
+   */
   add<W extends Work>(engine: Engine, kind: WorkKind<W>, work: W): void {
     this.settle(work);
     // What is kept under a kind was made for it.

@@ -20,6 +20,7 @@ export class Program {
   private compiled: GPUComputePipeline | null = null;
   private compiling: Promise<GPUComputePipeline> | null = null;
 
+  /** @throws {KernelError} when a constant is unknown or of another type, or the source declares what cannot be bound */
   constructor(
     private readonly device: GPUDevice,
     readonly name: string,
@@ -54,7 +55,10 @@ export class Program {
     return this.compiled;
   }
 
-  /** Compiles without blocking; many programs compile in parallel. */
+  /**
+   * Compiles without blocking; many programs compile in parallel.
+   * @throws {KernelError} with the compiler's words when it does not compile
+   */
   async compile(): Promise<void> {
     if (this.compiled) return;
     this.compiling ??= this.device.createComputePipelineAsync(this.descriptor());
@@ -143,7 +147,10 @@ export class Program {
     }
   }
 
-  /** Bind-group entries for tensors whose buffers exist. */
+  /**
+   * Bind-group entries for tensors whose buffers exist.
+   * @throws {KernelError} for a tensor without a buffer: one of a captured step, used outside it
+   */
   bindGroupEntries(tensors: Readonly<Record<string, Tensor>>, uniform: GPUBufferBinding | null): GPUBindGroupEntry[] {
     const entries: GPUBindGroupEntry[] = this.reflection.storages.map(({ name, binding }) => {
       const { storage, byteOffset, byteLength } = tensors[name];

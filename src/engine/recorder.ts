@@ -18,12 +18,17 @@ export class Recorder implements Executor {
   readonly storages = new Set<Storage>();
   readonly postponed = new PostponedWork();
 
+  /**
+   * A tensor without memory, for the memory plan to place.
+   * @throws {ShapeError} when a dimension is no positive integer
+   */
   empty(shape: readonly number[], dtype: DType, label: string): Tensor {
     const storage = new Storage(Math.ceil(byteLengthOf(dtype, sizeOf(shape)) / 16) * 16, label);
     this.storages.add(storage);
     return new Tensor(storage, shape, dtype);
   }
 
+  /** Writes a command down, after the postponed work whose results it needs. */
   run(command: Command): void {
     this.postponed.settle({ reads: tensorsOf(command), writes: writtenBy(command) });
     this.commands.push(command);

@@ -87,6 +87,10 @@ export class Tape {
     this.wanted.add(tensor);
   }
 
+  /**
+   * Keeps an operation for `backward`; one whose inputs no gradient can flow into is left out.
+   * @param backward gets the indices of `inputs` and `outputs`, see BackwardContext
+   */
   record(name: string, inputs: readonly Tensor[], outputs: readonly Tensor[], backward: Backward): void {
     if (!inputs.some((input) => this.tracks(input))) return;
     for (const output of outputs) this.wanted.add(output);

@@ -48,6 +48,10 @@ export class Tensor {
   /** Where a parameter's gradient is to be written, so that the optimiser finds all of them in one arena. */
   gradient: Tensor | null = null;
 
+  /**
+   * @throws {ShapeError} when a dimension is no positive integer, or the tensor does not fit its storage or lies unaligned
+   *   in it
+   */
   constructor(
     readonly storage: Storage,
     readonly shape: readonly number[],

@@ -20,7 +20,10 @@ export function problemKey(sizes: Readonly<Record<string, number>>, flags: Reado
   return [...named, ...Object.keys(flags).filter((flag) => flags[flag])].join(' ');
 }
 
-/** Reads a key that `problemKey` wrote. */
+/**
+ * Reads a key that `problemKey` wrote; parts of another form are passed over.
+ * @throws {RangeError} from `size`, for a size that the key lacks
+ */
 export function readProblemKey(key: string): ProblemKey {
   const sizes = new Map<string, number>();
   const flags = new Set<string>();

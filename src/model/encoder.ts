@@ -7,6 +7,7 @@ import { Swin, type ForwardOptions, type ImagePieces } from './backbone/swin.js'
 import type { ParameterLookup, ParameterSpec } from './parameters.js';
 import type { BackboneConfig } from './presets.js';
 
+/** What {@link Encoder.forward} gives for N images; D is `regionFeatureDim`, C `globalFeatureDim`. */
 export interface Features {
   /** [N, R, D]: one row per AU region; null when no attention maps were given. */
   readonly regions: Tensor | null;
@@ -19,9 +20,14 @@ function joined(engine: Engine, parts: Tensor[]): Tensor {
   return parts.length === 1 ? parts[0] : concatLast(engine, parts);
 }
 
+/**
+ * The network whose features are trained and probed: a Swin and the region head, which has no parameters. It owns nothing:
+ * made where a forward pass is traced, as often as wanted, on the same parameters.
+ */
 export class Encoder {
   private readonly backbone: Swin;
 
+  /** @param parameters named as {@link Encoder.specs} has them; others may be beside them */
   constructor(
     private readonly engine: Engine,
     parameters: ParameterLookup,
@@ -30,6 +36,7 @@ export class Encoder {
     this.backbone = new Swin(engine, parameters, config, 'backbone.');
   }
 
+  /** All parameters, their names beginning with "backbone.". */
   static specs(config: BackboneConfig): ParameterSpec[] {
     return backboneSpecs('backbone.', config);
   }

@@ -4,6 +4,7 @@ import { evaluateProbe, fitProbe, type ProbeFeatures, type ProbeResult } from '.
 import { fewLabels } from '../data/splits.js';
 import type { DatasetFeatures } from './features.js';
 
+/** Scores of one network on the test faces, by probes fitted on the training faces; made by {@link evaluateFeatures}. */
 export interface Evaluation {
   readonly allLabels: ProbeResult;
   /** The same with 10 % of the training labels. */
@@ -27,6 +28,7 @@ function rowsOf<A extends Float32Array | Uint8Array>(data: A, width: number, fac
 /**
  * Fits probes on the training faces and scores them on the test faces; the test labels choose nothing.
  * @param seed decides the folds inside the training labels and which tenth of them is kept
+ * @throws {InputError} when the kept labels of an AU show fewer than two people; see `fitProbe`
  */
 export function evaluateFeatures(
   training: { readonly data: FaceDataset; readonly features: DatasetFeatures },

@@ -14,23 +14,34 @@ import { trainSupervised } from './supervised.js';
 import { SelfSupervisedTrainer, type StepCosts, type StepMetrics } from './trainer.js';
 import type { TrainingSnapshot } from './checkpoint/training-state.js';
 
+/**
+ * The parts of an experiment that {@link ExperimentHooks} hear of: 'random-init' (the untrained network is scored),
+ * 'self-supervised', then the baselines 'global-only' and 'supervised', where the budget has steps for them.
+ */
 export type Phase = 'self-supervised' | 'random-init' | 'global-only' | 'supervised';
 
+/** What {@link runExperiment} trains and scores. */
 export interface ExperimentOptions {
   readonly preset: Preset;
+  /** Steps and batch of every training; its numbers of faces are not looked at, `training` and `test` say them. */
   readonly budget: Budget;
+  /** Decides everything random: initial parameters, batches, augmentation, folds. */
   readonly seed: number;
   /** Of every training in it; 'f32' by default. */
   readonly precision?: Precision;
   /** Of every training in it; see TrainerOptions. */
   readonly accumulate?: number;
+  /** Of every training in it; see TrainerOptions. */
   readonly checkpointActivations?: boolean;
+  /** Faces to train on, probes included; their AUs replace the preset's. */
   readonly training: FaceDataset;
+  /** Faces to score on: the same AUs, other people. */
   readonly test: FaceDataset;
-  /** Goes on from here instead of from the beginning. */
+  /** Where the self-supervised training goes on instead of from the beginning. */
   readonly resume?: TrainingSnapshot;
 }
 
+/** Told while {@link runExperiment} runs, for progress, files and a stop button; all may be left out. */
 export interface ExperimentHooks {
   /** A phase begins; `total` is its number of steps (0 when it has none to count). */
   onPhase?: (phase: Phase, total: number) => void;
@@ -48,14 +59,19 @@ export interface ExperimentHooks {
   signal?: AbortSignal;
 }
 
+/** Scores of the model and of everything it is compared with, on the same test faces. */
 export interface ExperimentResult {
+  /** The online network after self-supervised training. */
   readonly model: Evaluation;
+  /** The same network before its first step. */
   readonly randomInit: Evaluation;
   /** Null when the budget gives it no steps. */
   readonly globalOnly: Evaluation | null;
+  /** Null when the budget gives it no steps. */
   readonly supervised: Evaluation | null;
   /** F1 per AU of saying "present" always, on the test faces, and its mean. */
   readonly alwaysPositive: { readonly perAu: readonly number[]; readonly macroF1: number };
+  /** Self-supervised steps, those of a run that this one went on from included. */
   readonly steps: number;
   /** Seconds of self-supervised training and faces per second in it. */
   readonly trainingSeconds: number;

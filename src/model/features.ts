@@ -8,6 +8,7 @@ import type { Parameters } from './parameters.js';
 import type { Preset } from './presets.js';
 import { attentionMaps } from './training-step.js';
 
+/** Features of all faces of a data set on the CPU, in its order; made by {@link extractFeatures}, for probes. */
 export interface DatasetFeatures {
   readonly count: number;
   readonly regions: number;

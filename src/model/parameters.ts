@@ -13,6 +13,7 @@ export type Initializer =
   /** Truncated normal, cut at two standard deviations. */
   | { readonly kind: 'normal'; readonly standardDeviation: number };
 
+/** A parameter as a network declares it, before there is any memory for it. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];

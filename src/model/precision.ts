@@ -5,7 +5,9 @@
 import type { Engine, Tensor } from '../engine/index.js';
 import { clipScale, clipScaledGradients, scaledSeeds, type LossScaleOptions } from '../kernels/optimizer/index.js';
 
+/** The precisions that a training can have; the first is the default. */
 export const PRECISIONS = ['f32', 'mixed'] as const;
+/** One of {@link PRECISIONS}. */
 export type Precision = (typeof PRECISIONS)[number];
 
 /** A run's loss scale: its state on the device and how it moves. */

@@ -68,17 +68,23 @@ export interface ObjectiveConfig {
   readonly priorDecay: number;
 }
 
+/** Strengths of the augmentation of both views, as `augmentationParameters` takes them (see AugmentationOptions). */
 export interface AugmentationConfig {
   /** Area of the crop as a fraction of the image, [smallest, largest]. */
   readonly cropArea: readonly [number, number];
   /** Largest rotation in degrees. */
   readonly rotation: number;
+  /** Probability of a left-right flip. */
   readonly flip: number;
+  /** Brightness, contrast and saturation are multiplied by 1 ± up to these. */
   readonly brightness: number;
   readonly contrast: number;
   readonly saturation: number;
+  /** Largest turn of the hue, as a fraction of a full turn. */
   readonly hue: number;
+  /** Probability of the four above, together. */
   readonly jitterProbability: number;
+  /** Probability of losing all colour. */
   readonly grey: number;
   /** Probability of blur in the first and in the second view. */
   readonly blur: readonly [number, number];
@@ -86,9 +92,16 @@ export interface AugmentationConfig {
   readonly blurSigma: readonly [number, number];
 }
 
+/**
+ * AdamW (Loshchilov and Hutter 2019) with warm-up and a cosine to zero, and the target network's running average (BYOL,
+ * Grill et al. 2020).
+ */
 export interface OptimizerConfig {
+  /** Largest one, at the end of the warm-up; of self-supervised training. */
   readonly learningRate: number;
+  /** Decoupled; biases, norms and position tables have none. */
   readonly weightDecay: number;
+  /** Decays of the running averages of the gradient and of its square. */
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
@@ -102,10 +115,12 @@ export interface OptimizerConfig {
 
 /** How much is trained: the demo is the same preset with a smaller budget. */
 export interface Budget {
+  /** Synthetic faces to train on, and the people whom they show; then the same of the test. */
   readonly faces: number;
   readonly identities: number;
   readonly testFaces: number;
   readonly testIdentities: number;
+  /** Faces per step. */
   readonly batch: number;
   /** Self-supervised steps. */
   readonly steps: number;
@@ -115,6 +130,7 @@ export interface Budget {
   readonly supervisedSteps: number;
 }
 
+/** An architecture and the recipe that trains it; one of {@link PRESETS}, or made from one. */
 export interface Preset {
   readonly name: string;
   readonly backbone: BackboneConfig;
@@ -130,12 +146,15 @@ export interface Preset {
    * for; it rises from 0 in the first block along a line. The target network and evaluation use every branch.
    */
   readonly stochasticDepth: number;
+  /** Largest learning rate of supervised training; everything else of `optimizer` is common. */
   readonly supervisedLearningRate: number;
   /** Frames of one person that share a self-supervised batch (as frames of one video do; no label is used). */
   readonly groupSize: number;
   /** Width of the stored faces in pixels, larger than the network's input so that crops stay sharp. */
   readonly faceSize: number;
+  /** For the preset's best result. */
   readonly full: Budget;
+  /** For a first look, in minutes. */
   readonly demo: Budget;
 }
 
@@ -186,6 +205,7 @@ const OPTIMIZER: OptimizerConfig = {
 
 const REGIONS: RegionConfig = { actionUnits: BP4D_AUS, kind: 'l1', radius: 0.14 };
 
+/** The presets by name, small to large; use {@link presetNamed} for names that a person gives. */
 export const PRESETS: Readonly<Record<string, Preset>> = {
   /** For software adapters and first tries. */
   tiny: {

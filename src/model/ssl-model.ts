@@ -28,8 +28,15 @@ export interface NetworkOutput {
   readonly regions: Tensor | null;
 }
 
+/**
+ * Everything on the device that self-supervised training changes: both networks, the optimiser's moments, the relation prior
+ * and the loss scale. Its tensors belong to the scope that it is made in; a snapshot (checkpoint/training-state.ts) holds
+ * all of them.
+ */
 export class SslModel {
+  /** Common to both networks' arenas, the gradients and the moments. */
   readonly layout: ArenaLayout;
+  /** The network that is trained by gradient, and probed. */
   readonly online: Parameters;
   /** Running average of the online network (its predictors are carried along, unused). */
   readonly target: Parameters;

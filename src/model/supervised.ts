@@ -18,10 +18,14 @@ import { regionFeatureDim, type Preset } from './presets.js';
 import { learningRateAt } from './schedules.js';
 import { attentionMaps, stochasticDepthOf } from './training-step.js';
 
+/** What {@link trainSupervised} trains, and how. */
 export interface SupervisedOptions {
   readonly preset: Preset;
+  /** Faces with all their labels. */
   readonly data: FaceDataset;
+  /** Faces per step. */
   readonly batch: number;
+  /** Length of the schedule: the learning rate reaches zero here. */
   readonly steps: number;
   readonly seed: number;
   /** 'f32' by default. */

@@ -13,6 +13,7 @@ import { learningRateAt, targetDecayAt } from './schedules.js';
 import { SslModel } from './ssl-model.js';
 import { captureMicroBatchedStep, type StepInputs, type StepOutputs } from './training-step.js';
 
+/** What {@link SelfSupervisedTrainer.create} trains, and how. */
 export interface TrainerOptions {
   readonly preset: Preset;
   /** Loss weights; the preset's by default. */
@@ -40,19 +41,24 @@ export interface StepMetrics {
   readonly step: number;
   /** Weighted sum of the terms. */
   readonly loss: number;
+  /** Each term that is computed, by name, before weighting. */
   readonly terms: Readonly<Record<string, number>>;
   /**
    * featureStd, effectiveRank, planEntropy, marginalResidual and gradientNorm; in mixed precision also lossScale (which
    * the next step has) and overflows (steps skipped so far; a skipped step's gradient norm is not finite).
    */
   readonly collapse: Readonly<Record<string, number>>;
+  /** That the step was taken with. */
   readonly learningRate: number;
 }
 
 /** Costs of the captured step, for logs. */
 export interface StepCosts {
+  /** Values of the online network. */
   readonly parameters: number;
+  /** Kernel launches of a step, all its micro-batches together. */
   readonly dispatches: number;
+  /** 1e9 floating-point operations of a step, as far as the kernels state them. */
   readonly gigaflops: number;
   /** What the step's memory plan allocates, and the largest set of bytes alive at one launch: no plan could do with less. */
   readonly peakBytes: number;
@@ -64,6 +70,10 @@ export interface StepCosts {
 /** Steps submitted before the oldest one's metrics are awaited: the device never waits for the CPU. */
 const IN_FLIGHT = 2;
 
+/**
+ * One self-supervised training, made by `create`. `train` goes on from `step`, `snapshot` and `restore` carry it over to
+ * another run, and the result is `model.online`.
+ */
 export class SelfSupervisedTrainer {
   /** Steps done. */
   step = 0;
@@ -83,7 +93,12 @@ export class SelfSupervisedTrainer {
     this.order = new BatchOrder(faces.identities, batch, seed, groupSize);
   }
 
-  /** Uploads the data, makes the model and prepares the step. Everything it allocates belongs to the caller's scope. */
+  /**
+   * Uploads the data, makes the model and prepares the step. Everything it allocates belongs to the caller's scope, but for
+   * the step's own memory, which `destroy` gives back.
+   * @throws {InputError} when the preset's numbers do not fit together, or the batch cannot be divided into micro-batches
+   * @throws {DeviceError} when the device cannot hold the step
+   */
   static async create(engine: Engine, options: TrainerOptions): Promise<SelfSupervisedTrainer> {
     const { preset, accumulate = 1, checkpointActivations } = options;
     const batch = microBatchSize(options.batch, accumulate);
@@ -101,6 +116,7 @@ export class SelfSupervisedTrainer {
     return new SelfSupervisedTrainer(engine, options, objective, model, data, inputs, captured, groupSize);
   }
 
+  /** Costs of a step as it was captured; known before the first one. */
   get costs(): StepCosts {
     const { captured, model } = this;
     return {

@@ -33,6 +33,7 @@ export interface StepInputs {
   readonly targetDecay: Tensor;
 }
 
+/** What a captured step leaves on the device for the CPU to read; overwritten by the next one. */
 export interface StepOutputs {
   /** The loss terms that are computed. */
   readonly terms: readonly Term['name'][];

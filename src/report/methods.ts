@@ -1,13 +1,16 @@
 /** Names and explanations of the model and its baselines, the same in the terminal and in the report. */
 import { METHODS, type Method, type MethodScores, type RunSummary } from './types.js';
 
+/** How a method is called where its scores are shown. */
 export interface MethodText {
   readonly name: string;
   /** At most 8 letters, for table headers. */
   readonly short: string;
+  /** Half a sentence, without a full stop. */
   readonly meaning: string;
 }
 
+/** The words for every method. */
 export const METHOD_TEXTS: Readonly<Record<Method, MethodText>> = {
   model: {
     name: 'This model',

@@ -16,6 +16,7 @@ export interface MethodScores {
 /** The model and what stands beside it, in the order in which they are shown. */
 export const METHODS = ['model', 'alwaysPositive', 'randomInit', 'globalOnly', 'supervised'] as const;
 
+/** One of {@link METHODS}; a key of `RunSummary.scores`. */
 export type Method = (typeof METHODS)[number];
 
 /** What the adapter says about itself (GPUAdapterInfo), and whether it is a CPU implementation. */

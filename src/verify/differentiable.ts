@@ -9,7 +9,12 @@ const STEP = 1e-5;
 /** Elements of each gradient that are compared one by one; all others count through a projection. */
 const SAMPLES = 24;
 
+/**
+ * A differentiable op on fixed inputs, on the device and in float64; {@link differentiable} makes a case of it.
+ * @typeParam Name the names of its differentiable inputs
+ */
 export interface DifferentiableCase<Name extends string> {
+  /** As in VerifyCase. */
   readonly op: string;
   readonly name: string;
   /** Differentiable inputs by name. */
@@ -18,8 +23,10 @@ export interface DifferentiableCase<Name extends string> {
   forward(engine: Engine, inputs: Readonly<Record<Name, Tensor>>): Tensor;
   /** The same in float64: inputs to the flat output. */
   reference(inputs: Readonly<Record<Name, Float64Array>>): ArrayLike<number>;
+  /** Largest relative error of the output and of the gradients; FORWARD_TOLERANCE and GRADIENT_TOLERANCE by default. */
   readonly tolerance?: number;
   readonly gradientTolerance?: number;
+  /** As in VerifyCase. */
   readonly vary?: readonly string[];
 }
 

@@ -5,11 +5,13 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 /** Seconds between asking a process to end and ending it. */
 const GRACE = 60;
 
+/** How a process of {@link runChild} ended. */
 export interface ChildEnd {
-  /** Null when it had to be killed. */
+  /** Exit code; null when it had to be killed or was never started. */
   readonly code: number | null;
   /** True when it was asked to end: time ran out, or Ctrl-C. */
   readonly stopped: boolean;
+  /** From its start to its end. */
   readonly seconds: number;
   /** The last line that it wrote. */
   readonly lastLine: string;

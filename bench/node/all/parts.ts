@@ -12,7 +12,9 @@ import { TRAINING_PREFIX } from './training-speed.js';
 const DIST = fileURLToPath(new URL('../../../', import.meta.url));
 const ROOT = join(DIST, '..');
 
+/** What the list of parts depends on: the device, the folders and what is installed. */
 export interface PartContext {
+  /** True for a software adapter, which gets fewer and smaller parts. */
   readonly software: boolean;
   /** Folder for logs and raw results, which is not kept in the repository. */
   readonly work: string;
@@ -28,12 +30,15 @@ export interface PartContext {
 /** What a part runs, or why it cannot. */
 export type PartCommand = { readonly command: string; readonly args: readonly string[] } | { readonly skip: string };
 
+/** One step of `bench all`, made by {@link partsOf}. */
 export interface Part {
+  /** Of its log, its raw result and its entry in the state; unique. */
   readonly name: string;
   /** In words, for the table. */
   readonly title: string;
-  /** Of the time that is given: no part takes more before the others have had theirs. */
+  /** Of the time that is given, 0..1: no part takes more before the others have had theirs. */
   readonly share: number;
+  /** What to run; asked when its turn comes, as it may depend on what earlier parts have stored. */
   command(): Promise<PartCommand> | PartCommand;
 }
 

@@ -17,11 +17,15 @@ import { readState, writeState, type AllState, type Outcome } from './state.js';
 import { summaryText } from './summary.js';
 import { dropTrainings, trainingSpeed } from './training-speed.js';
 
+/** The options of `bench all` as commander reads them; bench/main.ts has their defaults. */
 export interface AllOptions {
-  /** Null: bench/results/ and a name made from the adapter's. */
+  /** The results' folder; bench/results/ and a name made from the adapter's when left out. */
   readonly out?: string;
+  /** Of this call, for all parts together. */
   readonly minutes: number;
+  /** Measure again what is done. */
   readonly fresh: boolean;
+  /** Where PyTorch is to run, see PartContext. */
   readonly torch: 'auto' | 'cpu' | 'none';
   readonly adapter: 'auto' | 'software';
   readonly verbose: boolean;

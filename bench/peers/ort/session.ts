@@ -95,6 +95,7 @@ export class SessionRun implements PeerRun {
     }
   }
 
+  /** Resolves when the device has done everything submitted so far. */
   finish(): Promise<undefined> {
     return this.device.queue.onSubmittedWorkDone();
   }
@@ -113,12 +114,16 @@ export class SessionRun implements PeerRun {
     return values;
   }
 
+  /**
+   * The last result: f32, flat, of the shape given to `open`. The first one read is what captured commands must reproduce.
+   */
   async read(): Promise<{ y: Float32Array }> {
     const y = await this.readOutput();
     this.first ??= y;
     return { y };
   }
 
+  /** Gives session and buffers back, without waiting. */
   destroy(): void {
     const all = [this.session.release(), ...[...this.inputs.values(), this.output].map((tensor) => tensor.destroy())];
     // Nobody waits for it, and what cannot be given back now goes with the device.

@@ -8,6 +8,7 @@ export class Control {
     return this.stopper.signal;
   }
 
+  /** Whether the training waits, or will after its present step, until {@link resume} or {@link stop}. */
   get paused(): boolean {
     return this.resumed !== null;
   }

@@ -3,6 +3,10 @@ import { describeFailure } from './failure.js';
 import type { Order, Report } from './protocol.js';
 import type { TrainSettings } from './settings.js';
 
+/**
+ * Sends a page's orders to its Worker and hands on what the Worker reports. Made once per page; the Worker is replaced for
+ * each new run, so that reports of an earlier one are never heard.
+ */
 export class RunClient {
   private worker: Worker;
   private used = false;
@@ -30,16 +34,19 @@ export class RunClient {
     this.worker.postMessage(order);
   }
 
+  /** Begins a training, in a new Worker where the present one has run one already. */
   start(settings: TrainSettings): void {
     if (this.used) this.replace();
     this.used = true;
     this.send({ kind: 'start', settings });
   }
 
+  /** Asks the training to wait after the step that it is at; a `paused` report follows. */
   pause(): void {
     this.send({ kind: 'pause' });
   }
 
+  /** Lets a waiting training go on. */
   resume(): void {
     this.send({ kind: 'resume' });
   }

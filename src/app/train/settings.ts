@@ -6,6 +6,7 @@ import { PRESETS, presetNamed, type Budget } from '../../model/presets.js';
 /** The preset whose budgets the page offers by name. */
 export const DEFAULT_PRESET = 'tiny';
 
+/** Which of a preset's two budgets: for a first look, or for its best result. */
 export type BudgetName = 'demo' | 'full';
 
 /** The numbers that can be changed on their own, besides the budget that they come from. */

@@ -5,16 +5,21 @@ import { DeviceError, InputError, type AdapterDescription, type Engine } from '.
 import { reasonOf } from '../folders.js';
 import type { CaseReport } from './report.js';
 
+/** What `zygo conformance` has to run, and who hears of it. */
 export interface RunCasesOptions {
+  /** Paths of case files, run in this order. */
   readonly files: readonly string[];
   /** Opens an engine: at the start, and again after a case that the device did not survive. */
   readonly openEngine: () => Promise<Engine>;
-  /** Instead of each op's own tolerances. */
+  /** Instead of each op's own tolerances, forward and gradient; relative, see `compare`. */
   readonly tolerance?: number;
+  /** Told after each case. */
   readonly onCase?: (report: CaseReport) => void;
 }
 
+/** What came of all cases, and on which adapter. */
 export interface CasesRun {
+  /** One per file, in the order of the files. */
   readonly reports: readonly CaseReport[];
   readonly adapter: AdapterDescription;
 }
@@ -63,7 +68,10 @@ async function reportOf(file: string, keeper: EngineKeeper, tolerance: number | 
   }
 }
 
-/** @throws {Error} what `openEngine` throws, when there is no device (any more) */
+/**
+ * Runs the cases one after another on one engine; a file that cannot be read and a case that fails are reported, not thrown.
+ * @throws {Error} what `openEngine` throws, when there is no device (any more)
+ */
 export async function runCases({ files, openEngine, tolerance, onCase }: RunCasesOptions): Promise<CasesRun> {
   const keeper = new EngineKeeper(openEngine, await openEngine());
   const { info: adapter } = keeper.engine;

@@ -8,6 +8,7 @@ import { selectFaces } from '../select-faces.js';
 import { renderFaces } from '../synthetic.js';
 import type { TrainSettings } from './settings.js';
 
+/** A run's faces, of one image size and the same AUs; no person is in both sets. */
 export interface TrainingData {
   readonly training: FaceDataset;
   readonly test: FaceDataset;

@@ -7,7 +7,9 @@ import type { MetricsRecord } from '../../report/types.js';
 import { CommandFailure, EXIT } from '../failure.js';
 import { expectWritable, expectWritableFolder, reasonOf } from '../folders.js';
 
+/** The last snapshot of the training (src/model/checkpoint), by its name in a run folder. */
 export const CHECKPOINT_FILE = 'checkpoint.safetensors';
+/** What a run was started with, as JSON: options, preset, budget, versions and tuned choices. */
 export const CONFIG_FILE = 'config.json';
 const METRICS_FILE = 'metrics.jsonl';
 
@@ -27,6 +29,10 @@ async function write(file: string, content: string | Uint8Array): Promise<void> 
   }
 }
 
+/**
+ * The files of one training run: config.json, metrics.jsonl, the checkpoint and the summaries. Made by `plan` or `goOn`
+ * before training; nothing stays on the disk until `start`.
+ */
 export class RunFolder {
   /** Metrics of all steps so far, those of an earlier run that this one goes on from included. */
   readonly metrics: MetricsRecord[] = [];
@@ -75,7 +81,10 @@ export class RunFolder {
     return this.started;
   }
 
-  /** Training begins: makes the folder and writes config.json. */
+  /**
+   * Training begins: makes the folder, and writes config.json and the metrics so far.
+   * @throws {CommandFailure} when a file cannot be written
+   */
   async start(config: object): Promise<void> {
     await mkdir(resolve(this.path), { recursive: true });
     this.started = true;
@@ -83,6 +92,10 @@ export class RunFolder {
     await write(this.file(METRICS_FILE), this.metrics.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
 
+  /**
+   * Keeps a step's metrics and appends them to metrics.jsonl as one line.
+   * @throws {CommandFailure} when the file cannot be written
+   */
   async addMetrics(record: MetricsRecord): Promise<void> {
     this.metrics.push(record);
     await appendFile(this.file(METRICS_FILE), `${JSON.stringify(record)}\n`).catch((cause: unknown) => {
@@ -90,12 +103,20 @@ export class RunFolder {
     });
   }
 
+  /**
+   * Replaces the checkpoint with the bytes of a .safetensors file; the old one stays until the new one is whole.
+   * @throws {CommandFailure} when the file cannot be written
+   */
   async writeCheckpoint(bytes: Uint8Array): Promise<void> {
     await write(this.file(CHECKPOINT_FILE), bytes);
     this.checkpoint = this.file(CHECKPOINT_FILE);
   }
 
-  /** Writes summary.json or report.html. @returns its path */
+  /**
+   * Writes summary.json or report.html.
+   * @returns its path
+   * @throws {CommandFailure} when it cannot be written
+   */
   async write(name: 'summary.json' | 'report.html', text: string): Promise<string> {
     await write(this.file(name), text);
     return this.file(name);

@@ -8,6 +8,7 @@ export type ShaderSource = (name: string) => string;
 export const HEAD_FORMAT: GPUTextureFormat = 'rgba8unorm';
 /** The finished pictures: sRGB codes, which develop.wgsl computes itself. */
 export const PICTURE_FORMAT: GPUTextureFormat = 'rgba8unorm';
+/** The heads' depth buffer: at least 24 bits, which every WebGPU device renders to. */
 export const DEPTH_FORMAT: GPUTextureFormat = 'depth24plus';
 /** Samples per pixel of the heads; WebGPU knows 1 and 4. */
 export const SAMPLES = 4;

@@ -3,6 +3,7 @@
 import { CsvError, parse, type InfoRecord } from 'csv-parse/browser/esm/sync';
 import { InputError } from '../../engine/errors.js';
 
+/** A row of a table below its header. */
 export interface CsvRow {
   /** Line in the file, from 1; the last one where a quoted value spans several. */
   readonly line: number;
@@ -10,7 +11,9 @@ export interface CsvRow {
   readonly cells: readonly string[];
 }
 
+/** A CSV file, read by `readCsv`: a header without repeated names, and at least one row. */
 export interface CsvTable {
+  /** For messages. */
   readonly fileName: string;
   readonly header: readonly string[];
   readonly rows: readonly CsvRow[];
@@ -18,7 +21,8 @@ export interface CsvTable {
 
 /**
  * Reads comma-separated text with a header; empty lines are skipped, a byte order mark is allowed.
- * @throws {InputError} when it is empty, has no rows, a quote stays open, or a row has more or fewer values than the header
+ * @throws {InputError} when it is empty, has no rows, a quote stays open, a column stands there twice, or a row has more or
+ *   fewer values than the header
  */
 export function readCsv(text: string, fileName: string): CsvTable {
   let records: { record: string[]; info: InfoRecord }[];

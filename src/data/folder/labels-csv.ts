@@ -7,12 +7,17 @@ import { KNOWN_AUS, type ActionUnit } from '../action-units.js';
 import { LABEL_ABSENT, LABEL_PRESENT, LABEL_UNKNOWN } from '../dataset.js';
 import { imagePathColumn, readCsv, rowsByImage, type CsvTable } from './csv.js';
 
+/** The content of labels.csv, made by `parseLabels`. */
 export interface FaceLabels {
+  /** The AU of each label column, in the order of the file. */
   readonly actionUnits: readonly ActionUnit[];
-  /** In the order of the file. */
+  /** One per image, in the order of the file. */
   readonly rows: readonly {
+    /** Inside the folder, parts divided by `/`. */
     readonly path: string;
+    /** In the file, from 1. */
     readonly line: number;
+    /** The person's name, from the column or from the path. */
     readonly identity: string;
     /** One per AU: 0, 1 or 9. */
     readonly labels: readonly number[];

@@ -6,7 +6,9 @@ import { parseLabels } from './labels-csv.js';
 import { parseLandmarks } from './landmarks-csv.js';
 import { resizeToSquare } from './resize.js';
 
+/** Who each image shows and which AUs; its columns are in labels-csv.ts. */
 export const LABELS_FILE = 'labels.csv';
+/** The 49 points of each image in pixels; its columns are in landmarks-csv.ts. */
 export const LANDMARKS_FILE = 'landmarks.csv';
 
 /** What a platform gives to have a folder read. */
@@ -17,6 +19,7 @@ export interface FolderSource {
   read(path: string): Promise<Uint8Array | null>;
 }
 
+/** How a face folder is read. */
 export interface FaceFolderOptions {
   /** Width and height in pixels that all images are brought to. */
   readonly imageSize: number;

@@ -6,12 +6,13 @@ import { LANDMARK_COUNT, type FaceDataset } from '../dataset.js';
 import { LANDMARK_COLUMNS } from './landmarks-csv.js';
 import { LABELS_FILE, LANDMARKS_FILE } from './read-folder.js';
 
+/** How strong each AU is: written beside the labels of synthetic faces; no training reads it. */
 export const INTENSITIES_FILE = 'intensities.csv';
 
 /** How strong each AU is, where the dataset knows. */
 export interface Intensities {
   readonly actionUnits: readonly ActionUnit[];
-  /** [faces, actionUnits.length], 0 at rest to 1 at most. */
+  /** [faces, actionUnits.length], 0 at rest to 5 at most: the stronger side of the face. */
   readonly values: Float32Array;
 }
 

@@ -3,6 +3,7 @@
 /** Writes the gradient at `point` into `gradient` and returns the value there. */
 export type Objective = (point: Float64Array, gradient: Float64Array) => number;
 
+/** When {@link minimise} stops, and what it knows of the curvature beforehand. */
 export interface LbfgsOptions {
   /** Replaces a vector by an approximate inverse Hessian times that vector; the identity where left out. */
   readonly precondition?: (vector: Float64Array) => void;

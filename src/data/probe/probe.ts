@@ -18,6 +18,7 @@ export interface ProbeFeatures {
   readonly data: Float32Array;
 }
 
+/** What {@link fitProbe} fits and validates with. */
 export interface ProbeOptions {
   /** The AU of each label column. */
   readonly actionUnits: readonly ActionUnit[];
@@ -44,9 +45,11 @@ export interface AuProbe {
   readonly validationF1: number;
 }
 
+/** A fitted probe: plain data, for features of the same layout and dimension. */
 export interface Probe {
   readonly layout: ProbeFeatures['layout'];
   readonly dimension: number;
+  /** In the order of the label columns. */
   readonly perAu: readonly AuProbe[];
 }
 
@@ -63,9 +66,12 @@ export interface ProbeAuResult {
   readonly prevalence: number;
 }
 
+/** Scores of a probe on test faces, 0..1. The macro values are means over AUs. */
 export interface ProbeResult {
   readonly perAu: readonly ProbeAuResult[];
+  /** At the thresholds chosen inside the training labels. */
   readonly macroF1: number;
+  /** At the field's fixed threshold of 0.5. */
   readonly macroF1AtHalf: number;
 }
 
@@ -193,8 +199,8 @@ function fitAu(
  * Fits the probe; labels of value 9 (unknown) are left out per AU. The result depends on the arguments alone.
  * @param trainLabels [faces, AUs], 0 absent, 1 present, 9 unknown
  * @param trainIdentities [faces]
- * @throws {InputError} when lengths do not fit, a feature is not finite, λ is not above 0, or an AU's known labels
- *   show fewer than two people
+ * @throws {InputError} when lengths do not fit, a feature is not finite, λ is not above 0, there are fewer than two folds,
+ *   or an AU's known labels show fewer than two people
  */
 export function fitProbe(
   trainFeatures: ProbeFeatures,

@@ -62,6 +62,7 @@ export function initialLossScale(engine: Engine, options: LossScaleOptions = LOS
  * @param state [4] of {@link initialLossScale}
  * @param weights of the losses
  * @returns [1] each
+ * @throws {ShapeError} when state is not [4]
  */
 export function scaledSeeds(engine: Engine, state: Tensor, weights: readonly number[]): Tensor[] {
   expectShape('scaledSeeds: state', state.shape, [4]);
@@ -83,6 +84,8 @@ export function scaledSeeds(engine: Engine, state: Tensor, weights: readonly num
  * @param state [4] of {@link initialLossScale}; moves on
  * @param hyper [8] of `adamwHyper`; its bias corrections are overwritten with those of the steps that were not skipped
  * @returns [2]: factor, norm
+ * @throws {InputError} as {@link checkLossScale}
+ * @throws {ShapeError} when state is not [4] or hyper not [8]
  */
 export function clipScaledGradients(
   engine: Engine,

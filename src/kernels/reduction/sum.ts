@@ -90,6 +90,7 @@ export function sumOf(
  * @param a any shape
  * @param b the same shape
  * @returns [1]
+ * @throws {ShapeError} when the shapes differ
  */
 export function dotOf(engine: Engine, a: Tensor, b: Tensor, factor = 1): Tensor {
   expectShape('dotOf: b', b.shape, a.shape);

@@ -15,6 +15,10 @@ export function blockRate(rate: number, block: number, blocks: number): number {
   return blocks < 2 ? rate : (rate * block) / (blocks - 1);
 }
 
+/**
+ * Stochastic depth (Huang et al. 2016, "Deep networks with stochastic depth") of one forward pass: made where the pass is
+ * traced, and asked by each block. A sample whose branch is left out keeps what went into it.
+ */
 export class StochasticDepth {
   private readonly draws: Tensor;
   private readonly stride: number;

@@ -8,6 +8,7 @@ import { InputError } from '../../engine/errors.js';
 
 const ARRAYS = { F32: Float32Array, I32: Int32Array, U32: Uint32Array, U8: Uint8Array } as const;
 
+/** The dtypes that are read and written; a file with any other is refused. */
 export type SafetensorsDtype = keyof typeof ARRAYS;
 
 /** One tensor: row-major `data` with exactly product(shape) elements (one for the empty shape, a scalar). */

@@ -10,12 +10,19 @@ import { Swin } from '../backbone/swin.js';
 import type { ParameterLookup, ParameterSpec } from '../parameters.js';
 import { globalFeatureDim, type BackboneConfig } from '../presets.js';
 
+/**
+ * Sizes of a Swin classifier, under the names of torchvision's arguments; windowSize is one number, as windows are square.
+ */
 export interface ClassifierConfig {
   /** Side of a patch in pixels. */
   readonly patchSize: number;
+  /** Channels of the first stage; each later stage doubles them. */
   readonly embedDim: number;
+  /** Blocks of each stage. */
   readonly depths: readonly number[];
+  /** Attention heads of each stage, as many stages as `depths`. */
   readonly numHeads: readonly number[];
+  /** Side of an attention window in tokens. */
   readonly windowSize: number;
   readonly numClasses: number;
   /** Width of the MLPs as a multiple of the channels; 4 in every published Swin. */

@@ -30,7 +30,12 @@ async function within<T>(mode: IDBTransactionMode, body: (entries: IDBObjectStor
   }
 }
 
+/**
+ * Keeps tuning records for all pages of one origin, in the database "zygo". Holds nothing open between two calls; works in a
+ * page and in a Worker.
+ */
 export class IndexedDbTuningStore implements TuningStore {
+  /** What is stored for an environment. Never throws for what the database does: `problem` says it. */
   async load(environment: TuningEnvironment): Promise<LoadedTuning> {
     const name = await environmentName(environment);
     try {
@@ -44,13 +49,21 @@ export class IndexedDbTuningStore implements TuningStore {
     }
   }
 
+  /**
+   * Replaces what is stored for the set's environment.
+   * @returns where, in words
+   * @throws {DOMException} when the browser gives no database or has no room
+   */
   async save(set: TuningSet): Promise<string> {
     const name = await environmentName(set.environment);
     await within('readwrite', (entries) => entries.put(set, name));
     return `this browser's database "${DATABASE}"`;
   }
 
-  /** Takes away what is stored for an environment. */
+  /**
+   * Takes away what is stored for an environment.
+   * @throws {DOMException} when the browser gives no database
+   */
   async remove(environment: TuningEnvironment): Promise<void> {
     const name = await environmentName(environment);
     await within('readwrite', (entries) => entries.delete(name));

@@ -8,13 +8,20 @@ import { DeviceError } from '../../engine/errors.js';
 import { bundledChromiumRunsHere, unpackSwiftShader } from './bundled-chromium.js';
 import { paceWaits } from './paced-waits.js';
 
+/**
+ * What {@link findNodeGpu} found. It must stay reachable while the adapter's device is in use: Dawn's objects take the
+ * process down when they are collected earlier.
+ */
 export interface NodeGpu {
+  /** Dawn's instance. */
   gpu: GPU;
+  /** Gives one device, as every adapter does. */
   adapter: GPUAdapter;
   /** True for a CPU implementation (SwiftShader, llvmpipe, WARP): correct, and slow. */
   software: boolean;
 }
 
+/** Which adapter {@link findNodeGpu} looks for, and what Dawn is told. */
 export interface NodeGpuOptions {
   /** 'auto' (default): a real GPU first. 'software': the bundled SwiftShader even where there is a GPU. */
   adapter?: 'auto' | 'software';

@@ -12,7 +12,10 @@ import { faceFolderFiles, type Intensities } from '../../data/folder/write-folde
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 
-/** A folder on disk as a source of files. */
+/**
+ * A folder on disk as a source of files.
+ * @throws {InputError} from `read`, when a file is there and cannot be read
+ */
 export function diskFolder(folder: string): FolderSource {
   return {
     name: folder,
@@ -41,6 +44,7 @@ export async function readFaceFolder(folder: string, options: FaceFolderOptions)
   return readFolder(diskFolder(folder), options);
 }
 
+/** What {@link writeFaceFolder} writes besides the dataset, and who hears of it. */
 export interface WriteFaceFolderOptions {
   /** Also written, as intensities.csv. */
   readonly intensities?: Intensities;

@@ -6,6 +6,10 @@ import { environmentName, type LoadedTuning, type TuningStore } from '../../tuni
 import { cacheFolder } from './cache-folder.js';
 import { writeWhole } from './whole-file.js';
 
+/**
+ * Keeps tuning records as JSON, one file per environment. Processes may share the folder: files appear whole, and the last
+ * to save wins.
+ */
 export class FileTuningStore implements TuningStore {
   /** @param folder made when something is saved */
   constructor(private readonly folder = join(cacheFolder(), 'tuning')) {}
@@ -15,6 +19,7 @@ export class FileTuningStore implements TuningStore {
     return join(this.folder, `${await environmentName(environment)}.json`);
   }
 
+  /** What is stored for an environment. Never throws for what is in the folder: `problem` says it. */
   async load(environment: TuningEnvironment): Promise<LoadedTuning> {
     const file = await this.fileOf(environment);
     let text: string;
@@ -33,7 +38,11 @@ export class FileTuningStore implements TuningStore {
     }
   }
 
-  /** The file appears whole: whoever reads meanwhile sees the old one. */
+  /**
+   * Replaces what is stored for the set's environment. The file appears whole: whoever reads meanwhile sees the old one.
+   * @returns its path
+   * @throws {Error} of the file system, when folder or file cannot be written
+   */
   async save(set: TuningSet): Promise<string> {
     const file = await this.fileOf(set.environment);
     await mkdir(this.folder, { recursive: true });

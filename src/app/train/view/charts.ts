@@ -7,6 +7,7 @@ import { cssValue } from '../../shared/dom.js';
 
 use([LineChart, GridComponent, TooltipComponent, SVGRenderer]);
 
+/** What `setOption` of a chart of these pages takes: echarts' options, as far as the parts registered here go. */
 export type ChartOption = ComposeOption<LineSeriesOption | GridComponentOption | TooltipComponentOption>;
 
 /** A chart that follows the size of its element. */

@@ -22,6 +22,10 @@ function swatch(key: string, dash: readonly number[]): HTMLElement {
   return holder;
 }
 
+/**
+ * The chart of the loss and its terms, with a legend of the latest values. Made once per page, cleared for each run, redrawn
+ * at most once per frame.
+ */
 export class LossChart {
   private readonly points = new Map<string, [number, number][]>();
   private readonly chart;
@@ -30,6 +34,7 @@ export class LossChart {
   private readonly draw = oncePerFrame(() => this.drawNow());
   private steps = 1;
 
+  /** @param element takes the chart; the legend is put before it, and `data-points` counts the steps drawn */
   constructor(private readonly element: HTMLElement) {
     const canvas = h('div', { role: 'img', 'aria-label': 'Line chart of the loss and its terms over the training steps', style: 'height:100%' });
     element.append(canvas, this.waiting);
@@ -55,6 +60,10 @@ export class LossChart {
     this.draw();
   }
 
+  /**
+   * Draws a step: `loss` as the line "Total", `terms` (not weighted) as those of their names; terms without a line are left
+   * out.
+   */
   add({ step, loss, terms }: TimedMetrics): void {
     this.waiting.hidden = true;
     for (const [key, value] of Object.entries({ total: loss, ...terms })) {

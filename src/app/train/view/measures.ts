@@ -86,9 +86,14 @@ class Measure {
   }
 }
 
+/**
+ * The boxes of all collapse measures (`StepMetrics.collapse`), one below the other. Made once per page, cleared for each
+ * run.
+ */
 export class MeasurePanel {
   private readonly measures: readonly Measure[];
 
+  /** @param parent takes a box per measure */
   constructor(parent: HTMLElement) {
     this.measures = MEASURES.map((text) => new Measure(parent, text));
   }
@@ -98,6 +103,7 @@ export class MeasurePanel {
     for (const measure of this.measures) measure.clear(settings);
   }
 
+  /** Draws a step's measures; one that the step does not have, or that is not finite, is left out. */
   add({ step, collapse }: TimedMetrics): void {
     for (const measure of this.measures) measure.add(step, collapse[measure.text.key]);
   }

@@ -13,6 +13,10 @@ const BUDGETS: readonly { readonly name: BudgetName; readonly title: string }[] 
 
 const PRECISION_TITLES: Readonly<Record<Precision, string>> = { f32: 'f32', mixed: 'mixed: less memory' };
 
+/**
+ * Fills the page's form from the address, follows the choice of a budget, and reads the settings back. Made once per page,
+ * whose form it takes by id.
+ */
 export class SettingsForm {
   private readonly budget = byId('budget', HTMLSelectElement);
   private readonly seed = byId('seed', HTMLInputElement);

@@ -11,6 +11,10 @@ const RECENT = 20;
 
 const PAGE_TITLE = document.title;
 
+/**
+ * The line that says what goes on, its progress bar (in the tab's title too) and the facts about speed, size and memory.
+ * Made once per page, whose elements it takes by id; cleared for each run.
+ */
 export class StatusPanel {
   private readonly status = byId('status', HTMLParagraphElement);
   private readonly bar = byId('progress', HTMLProgressElement);
@@ -43,11 +47,13 @@ export class StatusPanel {
     this.recent = [];
   }
 
+  /** Shows the model's size and the bytes that a step's memory plan allocates. */
   showCosts({ parameters, peakBytes }: StepCosts): void {
     this.fact('model', `${formatCount(parameters)} parameters`);
     this.fact('memory', `${formatBytes(peakBytes)} per step`);
   }
 
+  /** Shows a step that is done, with faces per second over the last 20 steps and the time left at that speed. */
   showStep({ step, seconds }: TimedMetrics, { steps, batch }: TrainSettings): void {
     this.recent.push({ step, seconds });
     if (this.recent.length > RECENT) this.recent.shift();

@@ -6,6 +6,10 @@ import { formatCount } from '../../shared/format.js';
 /** Gains that are named one by one. */
 const SHOWN = 5;
 
+/**
+ * The text and buttons of kernel tuning. It measures nothing itself: its buttons call the page, which tells it what came of
+ * it. Made once per page, whose elements it takes by id.
+ */
 export class TuningPanel {
   private readonly text = byId('tuning-text', HTMLParagraphElement);
   private readonly list = byId('tuning-gains', HTMLUListElement);
