@@ -1,11 +1,15 @@
 /** The parts of the command line that need no process: progress lines, settings from options, the full budget's line. */
 import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Writable } from 'node:stream';
 import { fullBudgetLine } from '../src/cli/train/results.js';
-import { defaultRunFolder } from '../src/cli/train/run-folder.js';
+import { defaultRunFolder, RunFolder } from '../src/cli/train/run-folder.js';
 import { resolveSettings, type TrainOptions } from '../src/cli/train/settings.js';
 import { clock, Progress } from '../src/cli/progress.js';
+import { InputError } from '../src/engine/errors.js';
 import { PRESETS } from '../src/model/presets.js';
 
 const OPTIONS: TrainOptions = {
@@ -115,4 +119,15 @@ test('the full budget is told as measured, or as not measured', () => {
   const line = fullBudgetLine('tiny', 'bp4d', rows);
   assert.match(line, /macro F1 56\.0 \(seeds 1, 2: 55\.0, 57\.0\), random init 50\.0, always positive 48\.0, in up to 11:00 each on Some GPU \(2026-11-24\)/);
   assert.match(fullBudgetLine('small', 'bp4d', rows), /not been measured/);
+});
+
+test('a run goes on without metrics where there are none, and not over metrics that it cannot read', async () => {
+  const run = await mkdtemp(join(tmpdir(), 'zygo-run-'));
+  try {
+    assert.deepEqual((await RunFolder.goOn(run, 5)).metrics, []);
+    await mkdir(join(run, 'metrics.jsonl'));
+    await assert.rejects(RunFolder.goOn(run, 5), (error: Error) => error instanceof InputError && /metrics\.jsonl cannot be read .*: expected the metrics of the run that goes on/.test(error.message));
+  } finally {
+    await rm(run, { recursive: true });
+  }
 });

@@ -110,24 +110,27 @@ export async function runExperiment(engine: Engine, options: ExperimentOptions, 
   const selfSupervised = (phase: 'self-supervised' | 'global-only', objective: ObjectiveConfig, steps: number) =>
     engine.scope(async () => {
       const trainer = await SelfSupervisedTrainer.create(engine, { preset, objective, data: training, batch: budget.batch, steps, seed, precision, accumulate, checkpointActivations });
-      let randomInit: Evaluation | null = null;
-      if (phase === 'self-supervised') {
-        hooks.onTrainer?.(trainer);
-        hooks.onCosts?.(trainer.costs);
-        hooks.onPhase?.('random-init', 0);
-        randomInit = await evaluate(trainer.model.online);
-        if (options.resume) trainer.restore(options.resume);
+      try {
+        let randomInit: Evaluation | null = null;
+        if (phase === 'self-supervised') {
+          hooks.onTrainer?.(trainer);
+          hooks.onCosts?.(trainer.costs);
+          hooks.onPhase?.('random-init', 0);
+          randomInit = await evaluate(trainer.model.online);
+          if (options.resume) trainer.restore(options.resume);
+        }
+        hooks.onPhase?.(phase, steps - trainer.step);
+        const before = trainer.step;
+        const start = performance.now();
+        await trainer.train((metrics) => hooks.onMetrics?.(phase, metrics), steps, phase === 'self-supervised' ? hooks.signal : undefined);
+        const seconds = (performance.now() - start) / 1000;
+        if (phase === 'self-supervised') await hooks.onTrained?.(trainer);
+        const evaluation = await evaluate(trainer.model.online);
+        const done = trainer.step - before;
+        return { evaluation, randomInit, seconds, done, steps: trainer.step };
+      } finally {
+        trainer.destroy();
       }
-      hooks.onPhase?.(phase, steps - trainer.step);
-      const before = trainer.step;
-      const start = performance.now();
-      await trainer.train((metrics) => hooks.onMetrics?.(phase, metrics), steps, phase === 'self-supervised' ? hooks.signal : undefined);
-      const seconds = (performance.now() - start) / 1000;
-      if (phase === 'self-supervised') await hooks.onTrained?.(trainer);
-      const evaluation = await evaluate(trainer.model.online);
-      const done = trainer.step - before;
-      trainer.destroy();
-      return { evaluation, randomInit, seconds, done, steps: trainer.step };
     });
 
   const main = await selfSupervised('self-supervised', preset.objective, budget.steps);

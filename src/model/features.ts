@@ -60,16 +60,19 @@ export async function extractFeatures(
     const globalDim = globalTensor.shape[1];
     const region = new Float32Array(data.count * regions * dim);
     const global = new Float32Array(data.count * globalDim);
-    for (let start = 0; start < data.count; start += FEATURE_BATCH) {
-      const faces = Math.min(FEATURE_BATCH, data.count - start);
-      engine.write(indices, Uint32Array.from({ length: FEATURE_BATCH }, (_, index) => start + Math.min(index, faces - 1)));
-      captured.run();
-      const [regionBatch, globalBatch] = await Promise.all([engine.read(regionTensor), engine.read(globalTensor)]);
-      region.set(regionBatch.subarray(0, faces * regions * dim), start * regions * dim);
-      global.set(globalBatch.subarray(0, faces * globalDim), start * globalDim);
-      onProgress(start + faces);
+    try {
+      for (let start = 0; start < data.count; start += FEATURE_BATCH) {
+        const faces = Math.min(FEATURE_BATCH, data.count - start);
+        engine.write(indices, Uint32Array.from({ length: FEATURE_BATCH }, (_, index) => start + Math.min(index, faces - 1)));
+        captured.run();
+        const [regionBatch, globalBatch] = await Promise.all([engine.read(regionTensor), engine.read(globalTensor)]);
+        region.set(regionBatch.subarray(0, faces * regions * dim), start * regions * dim);
+        global.set(globalBatch.subarray(0, faces * globalDim), start * globalDim);
+        onProgress(start + faces);
+      }
+    } finally {
+      captured.destroy();
     }
-    captured.destroy();
     return { count: data.count, regions, dim, globalDim, region, global };
   });
 }

@@ -121,24 +121,27 @@ export async function trainSupervised(
     ).prepare();
     const order = new BatchOrder(faces.identities, options.batch, seed);
     const { beta1, beta2, epsilon, weightDecay, warmup } = optimizer;
-    for (let done = 0; done < steps; done++) {
-      const rate = learningRateAt(done, steps, preset.supervisedLearningRate, warmup);
-      engine.write(hyper, adamwHyper(done + 1, { learningRate: rate, beta1, beta2, epsilon, weightDecay }));
-      step.run((index) => {
-        const chosen = order.microBatch(done, index, accumulate);
-        engine.write(indices, chosen);
-        engine.write(key, Uint32Array.of(seed, done * accumulate + index));
-        engine.write(targets, Uint32Array.from({ length: batch * aus }, (_, at) => faces.labels[chosen[Math.floor(at / aus)] * aus + (at % aus)]));
-      });
-      const [[loss], [, norm], state] = await Promise.all([engine.read(step.outputs.loss), engine.read(step.outputs.scale), lossScale && engine.read(lossScale.state)]);
-      const skipped = state?.[LOSS_SCALE_STATE.outcome] === STEP_OUTCOME.skipped;
-      // The update leaves everything as it is for gradients that are not finite: going on would be training in name only.
-      if (!skipped && !(Number.isFinite(loss) && Number.isFinite(norm))) {
-        throw new DeviceError(`Supervised training stopped at step ${done + 1}: the loss is ${loss}, the norm of its gradient ${norm}. Try ${lossScale ? '--precision f32, or ' : ''}a smaller learning rate.`);
+    try {
+      for (let done = 0; done < steps; done++) {
+        const rate = learningRateAt(done, steps, preset.supervisedLearningRate, warmup);
+        engine.write(hyper, adamwHyper(done + 1, { learningRate: rate, beta1, beta2, epsilon, weightDecay }));
+        step.run((index) => {
+          const chosen = order.microBatch(done, index, accumulate);
+          engine.write(indices, chosen);
+          engine.write(key, Uint32Array.of(seed, done * accumulate + index));
+          engine.write(targets, Uint32Array.from({ length: batch * aus }, (_, at) => faces.labels[chosen[Math.floor(at / aus)] * aus + (at % aus)]));
+        });
+        const [[loss], [, norm], state] = await Promise.all([engine.read(step.outputs.loss), engine.read(step.outputs.scale), lossScale && engine.read(lossScale.state)]);
+        const skipped = state?.[LOSS_SCALE_STATE.outcome] === STEP_OUTCOME.skipped;
+        // The update leaves everything as it is for gradients that are not finite: going on would be training in name only.
+        if (!skipped && !(Number.isFinite(loss) && Number.isFinite(norm))) {
+          throw new DeviceError(`Supervised training stopped at step ${done + 1}: the loss is ${loss}, the norm of its gradient ${norm}. Try ${lossScale ? '--precision f32, or ' : ''}a smaller learning rate.`);
+        }
+        onStep(done + 1, loss);
       }
-      onStep(done + 1, loss);
+    } finally {
+      step.destroy();
     }
-    step.destroy();
     return parameters;
   });
 }

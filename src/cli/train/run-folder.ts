@@ -1,6 +1,7 @@
 /** The run folder: files appear whole (by rename) or grow line by line; nothing is made before training begins. */
 import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { InputError } from '../../engine/errors.js';
 import { writeWhole } from '../../platform/node/whole-file.js';
 import { parseMetrics } from '../../report/summary-schema.js';
 import type { MetricsRecord } from '../../report/types.js';
@@ -60,7 +61,11 @@ export class RunFolder {
   static async goOn(path: string, step: number): Promise<RunFolder> {
     await expectWritable(path);
     const folder = new RunFolder(path, true);
-    const text = await readFile(join(path, METRICS_FILE), 'utf8').catch(() => '');
+    const text = await readFile(join(path, METRICS_FILE), 'utf8').catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ENOENT') return '';
+      // Going on without them would write an empty list over them.
+      throw new InputError(`${join(path, METRICS_FILE)} cannot be read (${reasonOf(cause)}): expected the metrics of the run that goes on.`, { cause });
+    });
     folder.metrics.push(...parseMetrics(text, join(path, METRICS_FILE)).filter((record) => record.step <= step));
     folder.checkpoint = folder.file(CHECKPOINT_FILE);
     return folder;
