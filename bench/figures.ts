@@ -32,8 +32,19 @@ export function shortSamples({ rows }: Pick<BenchResult, 'rows'>): number {
 export interface Rates {
   readonly flopsPerSecond: number | null;
   readonly bytesPerSecond: number | null;
+  /** Of multiply-adds in f32, the only ones whose peak is measured; null as well where products run in subgroup matrices. */
   readonly ofFma: number | null;
   readonly ofCopy: number | null;
+}
+
+/** What `ofFma` is a share of, in the words of tables and captions. */
+export const FMA_SHARE_TEXT =
+  'Shares of arithmetic are of the peak of f32 multiply-adds, whatever a row multiplies: f16 products that a device multiplies faster may stand above 100 %. ' +
+  'Products in subgroup matrices run in another unit, whose peak is not measured, and have no share.';
+
+/** True where some product of a row ran in subgroup matrices (tensor cores on a GPU that has them), not in multiply-adds. */
+export function usesMatrices({ variant, choices }: Pick<Row, 'variant' | 'choices'>): boolean {
+  return variant.split(' ').includes('matmul-f16=matrix') || choices.some((choice) => choice.family === 'matmul-f16' && choice.variant === 'matrix');
 }
 
 /** Null where the row has no time, or its kernels state no such work. */
@@ -44,7 +55,7 @@ export function ratesOf(row: Row, { fma, copy }: BenchResult['peaks']): Rates {
   return {
     flopsPerSecond,
     bytesPerSecond,
-    ofFma: flopsPerSecond !== null && fma ? flopsPerSecond / fma.value : null,
+    ofFma: flopsPerSecond !== null && fma && !usesMatrices(row) ? flopsPerSecond / fma.value : null,
     ofCopy: bytesPerSecond !== null && copy ? bytesPerSecond / copy.value : null,
   };
 }

@@ -24,13 +24,13 @@ export function headLines(head: Pick<BenchResult, 'environment' | 'timer' | 'pea
     `timers:   clock ${formatSeconds(timer.clock)}, round trip to the device ${formatSeconds(timer.roundTrip)}, ` +
       `timestamps ${timer.gpuQuantum === null ? 'none' : formatSeconds(timer.gpuQuantum)}; a sample is at least ${timer.quantaPerSample} of these`,
     `peaks:    copy ${peaks.copy ? `${formatRate(peaks.copy.value, 'B/s')} (${peaks.copy.how})` : 'not measured'}, ` +
-      `multiply-add ${peaks.fma ? `${formatRate(peaks.fma.value, 'FLOP/s')} (${peaks.fma.how})` : 'not measured'}`,
+      `f32 multiply-add ${peaks.fma ? `${formatRate(peaks.fma.value, 'FLOP/s')} (${peaks.fma.how})` : 'not measured'}`,
     `canary:   ${formatSeconds(canary.baseline)} within ${formatShare(canary.tolerance)}`,
   ];
 }
 
 /** Heads of a table of rows; `IQR` is relative to the median, `n` is followed by the number of dropped samples. */
-export const ROW_HEAD = ['time', 'IQR', 'clock', 'wall', 'cold', 'n', 'FLOP/s', 'of FMA', 'B/s', 'of copy', 'error', 'stopped', 'row'] as const;
+export const ROW_HEAD = ['time', 'IQR', 'clock', 'wall', 'cold', 'n', 'FLOP/s', 'of f32 FMA', 'B/s', 'of copy', 'error', 'stopped', 'row'] as const;
 
 function shareOf(value: number | null): string {
   return value === null ? '-' : formatShare(value);

@@ -47,18 +47,27 @@ test('a trimmed result is smaller, is still read, and keeps its medians', () => 
   assert.equal(small.rows[0].hot?.gpu?.[7], 3.142e-3);
 });
 
-test('rows are paired with another implementation by their work, the fastest of ours with theirs', () => {
-  const ours = result([row('kernel', { variant: 'matmul=naive', time: 4e-3 }), row('kernel', { variant: 'matmul=quad', time: 1e-3 })]);
-  const pairs = pairedRows(ours, PYTORCH);
-  assert.deepEqual(pairs.map(({ own, other }) => [own.variant, other.implementation]), [['matmul=quad', 'PyTorch 2']]);
+/** A rung of a ladder of one work, where the rules choose `rule`. */
+const rung = (variant: string, rule: string, time: number) => row('kernel', { variant: `matmul=${variant}`, choices: [{ family: 'matmul', problem: 'm4', variant, rule }], time });
+
+test('rows are paired with another implementation by their work, what the rules choose with theirs', () => {
+  const ours = result([rung('naive', 'tile', 4e-3), rung('tile', 'tile', 2e-3), rung('quad', 'tile', 1e-3)]);
+  const pairedNames = (rows: BenchResult['rows']) => pairedRows(result(rows), PYTORCH).map(({ own, other }) => [own.row.variant, own.byRules, own.faster?.variant ?? null, other.implementation]);
+  assert.deepEqual(pairedNames(ours.rows), [['matmul=tile', true, 'matmul=quad', 'PyTorch 2']]);
+  assert.deepEqual(pairedNames([rung('tile', 'tile', 1e-3), rung('naive', 'tile', 4e-3)]), [['matmul=tile', true, null, 'PyTorch 2']]);
+  assert.deepEqual(pairedNames([row('kernel', { time: 2e-3 }), rung('tile', 'tile', 1e-3)]), [['rules', true, null, 'PyTorch 2']], 'the same choice twice is no faster variant');
+  assert.deepEqual(pairedNames([row('kernel', { section: 'peers', time: 1e-3 }), rung('tile', 'tile', 2e-3)]), [['matmul=tile', true, null, 'PyTorch 2']], 'a race is timed by the wall clock');
+  assert.deepEqual(pairedNames([rung('naive', 'tile', 4e-3), rung('quad', 'tile', 3e-3)]), [['matmul=quad', false, null, 'PyTorch 2']], 'the rules\' rung has no time');
   const steps = (implementation: string) =>
     result(['tiny', 'small'].flatMap((model) => ['training step', 'training step, mixed precision'].map((op) => row(`${implementation} ${model} ${op}`, { op, model, implementation }))));
-  const paired = pairedRows(steps('zygo'), steps('PyTorch 2')).map(({ own, other }) => [`${own.op} ${own.model}`, `${other.op} ${other.model}`]);
+  const paired = pairedRows(steps('zygo'), steps('PyTorch 2')).map(({ own: { row: own }, other }) => [`${own.op} ${own.model}`, `${other.op} ${other.model}`]);
   assert.equal(paired.length, 4);
   assert.ok(paired.every(([own, other]) => own === other), 'a step with that of the same preset and precision');
   const html = renderBenchReport(ours, PYTORCH);
   assert.match(html, /PyTorch eager/);
   assert.match(html, /PyTorch is faster in 0 of 1 rows/);
+  assert.match(html, /fastest: matmul=quad, 1\.00 ms \(2\.00x as fast\)/);
+  assert.match(renderBenchReport(result([rung('tile', 'tile', 3e-3), rung('quad', 'tile', 1e-3)]), PYTORCH), /PyTorch is faster in 1 of 1 rows/, 'the faster rung is not what a user gets');
 });
 
 test('the README names device, date, commit, losing rows and how every part ended', () => {
@@ -70,7 +79,15 @@ test('the README names device, date, commit, losing rows and how every part ende
     titles: new Map([['verify', 'kernels'], ['train', 'a training']]),
     result: measured,
     pytorch: PYTORCH,
-    matrices: result([{ ...row('half', { time: 1e-3 }), section: 'ladder', op: 'matmul f16', variant: 'matmul-f16=matrix' }]),
+    matrices: result(
+      ['matrix', 'block'].map((variant, at) => ({
+        ...row(variant, { time: 1e-3 - 5e-4 * at }),
+        section: 'ladder',
+        op: 'matmul f16',
+        variant: `matmul-f16=${variant}`,
+        choices: [{ family: 'matmul-f16', problem: 'm4', variant, rule: 'matrix' }],
+      })),
+    ),
     chrome: result([row('kernel', { time: 8e-3 })], { environment: { ...measured.environment, runtime: 'Chrome 1' } }),
     speed: { stepsPerSecond: 2.5, steps: 10, batch: 32 },
     files: [['results.json', 'rows']],
@@ -83,7 +100,7 @@ test('the README names device, date, commit, losing rows and how every part ende
   assert.match(text, /\| kernel \[4, 4\], forward \| rules \| 4\.00 ms \(1\.00 %, 15\) \| 1e-6 \|/, 'with interquartile range, samples and error');
   assert.match(text, /\| 1\.00 s \(1\.000? %, 15\) \| 1e-6 \| 10 \| 2\.00 µs \| 3 MiB \| 2 MiB \|/, 'peak memory stands beside its lower bound');
   assert.match(text, /2\.50 steps\/s/);
-  assert.match(text, /## With experimental subgroup matrices.*\| matmul f16 [^|]*\| matmul-f16=matrix \| 1\.00 ms/s);
+  assert.match(text, /## With experimental subgroup matrices.*\| matmul f16 [^|]*\| matmul-f16=matrix; fastest: matmul-f16=block, 500 µs \(2\.00x as fast\) \| 1\.00 ms/s);
   assert.match(text, /## In Chrome \(software adapter\)\n\nChrome 1, on .*\| 8\.00 ms \(1\.00 %, 15\) \| 1e-6 \| 4\.00 ms \(0\.500x\) \|/s);
 });
 

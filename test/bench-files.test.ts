@@ -17,6 +17,7 @@ import { Terminal } from '../bench/node/terminal.js';
 import { endLines, headLines, rowLines } from '../bench/table.js';
 import type { Command } from '../src/engine/commands.js';
 import { InputError } from '../src/engine/errors.js';
+import { ratesOf } from '../bench/figures.js';
 import { around, result, row, UNTIMED } from './bench-results.js';
 
 test('a result comes back from its file as it was', () => {
@@ -423,4 +424,14 @@ test('another library that became slower is no regression', () => {
   const compared = compareResults(race({ quick: 2 }), race({ quick: 4 }), 0.05);
   assert.equal(compared.rows.find(({ id }) => id === 'race of quick')?.verdict, 'slower');
   assert.deepEqual(compared.rows.filter(isRegression), []);
+});
+
+test('arithmetic is a share of the f32 peak, uncut, and of none where products run in subgroup matrices', () => {
+  const peaks = result([]).peaks;
+  const shareOf = (given: Parameters<typeof row>[1]) => ratesOf(row('product', { flops: 3e7, time: 1e-3, ...given }), peaks).ofFma;
+  assert.equal(shareOf({}), 3);
+  assert.equal(shareOf({ op: 'matmul f16', variant: 'matmul-f16=block' }), 3);
+  assert.equal(shareOf({ op: 'matmul f16', variant: 'matmul-f16=matrix' }), null);
+  assert.equal(shareOf({ op: 'linear f16', choices: [{ family: 'matmul-f16', problem: 'm4', variant: 'matrix', rule: 'matrix' }] }), null, 'also where the rules chose them');
+  assert.equal(ratesOf(row('product', { variant: 'matmul-f16=matrix' }), peaks).flopsPerSecond, 1e9, 'the rate itself is told');
 });

@@ -61,7 +61,7 @@ export function rooflineChart(series: readonly RooflineSeries[], bandwidth: numb
   const peaks = [
     // Above the slope's beginning: points gather near the ridge and below the line.
     { value: [left, left * bandwidth], label: { ...roofLabel, position: [8, -50], formatter: `copy ${formatRate(bandwidth, 'B/s')}` } },
-    { value: [right, compute], label: { ...roofLabel, position: [0, -18], align: 'right', formatter: `multiply-add ${formatRate(compute, 'FLOP/s')}` } },
+    { value: [right, compute], label: { ...roofLabel, position: [0, -18], align: 'right', formatter: `f32 multiply-add ${formatRate(compute, 'FLOP/s')}` } },
   ];
   const option = {
     grid: { ...GRID, bottom: 34 },

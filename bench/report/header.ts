@@ -41,7 +41,7 @@ export function header(result: BenchResult): string {
   const wrong = rows.filter(({ status }) => status === 'wrong').length;
   const behindRivals = behind(result).length;
   const stats: [value: string, name: string, more: string][] = [
-    [peaks.fma ? formatRate(peaks.fma.value, 'FLOP/s') : '–', 'multiply-add peak', measuredIn(peaks.fma)],
+    [peaks.fma ? formatRate(peaks.fma.value, 'FLOP/s') : '–', 'f32 multiply-add peak', measuredIn(peaks.fma)],
     [peaks.copy ? formatRate(peaks.copy.value, 'B/s') : '–', 'copy peak', measuredIn(peaks.copy)],
     [`${timed} of ${rows.length}`, 'rows timed', `${wrong} wrong`],
     [String(behindRivals), 'comparisons lost', 'shown below'],

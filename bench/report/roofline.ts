@@ -27,8 +27,8 @@ export function roofline(result: BenchResult): string {
   });
   if (series.length === 0) return '';
   const caption =
-    'Each point is a row; the fastest row of each op is named where there is room. The line is what this device did at best: a copy on the left, multiply-adds in registers on the right. ' +
-    'Operations and bytes are what the kernels state as necessary, so a point may lie above the line where caches help.';
+    'Each point is a row; the fastest row of each op is named where there is room. The line is what this device did at best: a copy on the left, f32 multiply-adds in registers on the right. ' +
+    'Operations and bytes are what the kernels state as necessary, so a point may lie above the line where caches help, or where products of f16 run in faster units.';
   const legendHtml = legend(series.map(({ name, color, mark }) => ({ mark, color, text: name })));
   return figure(`Operations per second over operations per byte${softwareMark(result)}`, `<div class="scroll chart">${rooflineChart(series, copy.value, fma.value)}</div>`, caption, legendHtml);
 }

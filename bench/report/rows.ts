@@ -1,6 +1,6 @@
 /** Every row with everything that is known of it. */
 import { escape } from '../../src/report/markup.js';
-import { droppedOf, onceText, ratesOf, timeOf } from '../figures.js';
+import { droppedOf, FMA_SHARE_TEXT, onceText, ratesOf, timeOf } from '../figures.js';
 import { formatRate, formatSeconds, formatShare } from '../format.js';
 import type { BenchResult, Row } from '../harness/schema.js';
 import { errorText, rowName } from '../table.js';
@@ -9,7 +9,7 @@ import { table } from './parts.js';
 /** What stands where a time would. */
 const NO_TIME: Readonly<Record<Exclude<Row['status'], 'timed'>, string>> = { wrong: 'wrong', short: 'too short', few: 'no figure', failed: 'not run' };
 
-const HEAD = ['Row', 'Time', 'Clock', 'IQR', 'n', 'Wall', 'Cold', 'First run', 'Compile', 'FLOP/s', 'of FMA', 'B/s', 'of copy', 'Error', 'Tolerance', 'Launches', 'Stopped'];
+const HEAD = ['Row', 'Time', 'Clock', 'IQR', 'n', 'Wall', 'Cold', 'First run', 'Compile', 'FLOP/s', 'of f32 FMA', 'B/s', 'of copy', 'Error', 'Tolerance', 'Launches', 'Stopped'];
 
 function cells(row: Row, { peaks, timer }: Pick<BenchResult, 'peaks' | 'timer'>): string[] {
   const time = timeOf(row);
@@ -52,5 +52,5 @@ function variants(rows: readonly Row[]): string {
 /** All rows, then the variants that each of them ran. */
 export function allRows(result: BenchResult): string {
   const { rows } = result;
-  return rows.length === 0 ? '' : table(HEAD, rows.map((row) => cells(row, result)), 'rows') + variants(rows);
+  return rows.length === 0 ? '' : `<p>${escape(FMA_SHARE_TEXT)}</p>` + table(HEAD, rows.map((row) => cells(row, result)), 'rows') + variants(rows);
 }

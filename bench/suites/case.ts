@@ -103,7 +103,7 @@ export function repeated(count: number, own: readonly string[], expected: OpCase
   return ({ inputs, dy }, wanted) => {
     const part = (name: string, x: Float64Array): Float64Array => (own.includes(name) ? x.slice(0, x.length / count) : x);
     const once = expected({ inputs: Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, part(name, x)])), dy: dy.slice(0, dy.length / count) }, wanted);
-    const all = (output: string, { values, at, projection, tolerance }: Expected): Expected => {
+    const all = (output: string, { values, at, projection, rowProjection, tolerance }: Expected): Expected => {
       const name = output.replace('d/d ', '');
       if (output === 'y' || own.includes(name)) {
         const size = output === 'y' ? dy.length / count : inputs[name].length / count;
@@ -112,6 +112,7 @@ export function repeated(count: number, own: readonly string[], expected: OpCase
           // The first and the last repetition; the projection sees the others.
           ...(at ? { at: [...at, ...at.map((place) => place + (count - 1) * size)] } : {}),
           ...(projection ? { projection: { weights: tiled(projection.weights, count), value: count * projection.value } } : {}),
+          ...(rowProjection ? { rowProjection: { weights: rowProjection.weights, values: tiled(rowProjection.values, count) } } : {}),
           tolerance,
         };
       }
@@ -119,6 +120,7 @@ export function repeated(count: number, own: readonly string[], expected: OpCase
         values: Array.from(values, (value) => count * value),
         ...(at ? { at } : {}),
         ...(projection ? { projection: { weights: projection.weights, value: count * projection.value } } : {}),
+        ...(rowProjection ? { rowProjection: { weights: rowProjection.weights, values: Array.from(rowProjection.values, (value) => count * value) } } : {}),
         tolerance,
       };
     };

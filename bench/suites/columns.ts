@@ -36,6 +36,6 @@ export const columnSumCase = (model: string, rows: number, columns: number): Pla
 export const columnFinishCase = (model: string, shares: number, columns: number): PlainCase =>
   sumCase('columnSum, second stage', model, shares, columns, (engine, partial) => {
     const y = engine.empty([columns]);
-    finishColumnSum(engine, partial, 0, y);
+    finishColumnSum(engine, partial, 0, y, null, { counts: true });
     return y;
   });

@@ -5,7 +5,7 @@ import { input } from '../../src/verify/values.js';
 import { convolutionReference } from '../../test/reference/convolution.js';
 import { byDifferences, repeated, repeatedInput, type OpCase } from './case.js';
 import { distinct, SAMPLED } from './ops.js';
-import { sampledMlp, type MlpSizes } from './sampled.js';
+import { sampledMlp, type MlpSizes } from './sampled-gelu.js';
 
 /** A block's MLP with its residual sum. */
 export function mlpCase(model: string, sizes: MlpSizes): OpCase {

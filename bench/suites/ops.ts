@@ -15,12 +15,15 @@ import * as layout from '../../test/reference/layout.js';
 import * as normalization from '../../test/reference/normalization.js';
 import { regionPoolReference } from '../../test/reference/pooling.js';
 import { byDifferences, repeated, repeatedInput, type OpCase } from './case.js';
+import { sampledGeluLinear } from './sampled-gelu.js';
 import { sampledLinear, sampledProduct, sampledTransposed } from './sampled.js';
 
 /** What references of ops rest on, in words. */
 export const WHOLE = 'float64 reference of every output; gradients by central differences of it';
 /** The same where a whole reference would take minutes. */
-export const SAMPLED = 'float64 sums at sampled places';
+export const PROJECTED = 'float64: every row along random signs, and sums at pseudo-random places';
+/** The same where GELU stands between. */
+export const SAMPLED = 'float64 sums of pseudo-random rows and units, whole';
 
 /** How many of a batch's items are different from each other, at most `most`; the batch repeats them. */
 export const distinct = (items: number, most: number): number => {
@@ -37,7 +40,7 @@ export function productCase(m: number, n: number, k: number, model = 'square'): 
     inputs: () => ({ a: input([m, k], 11), b: input([k, n], 12) }),
     forward: (engine, { a, b }) => matmul(engine, a, b),
     expected: sampledProduct(m, n, k),
-    against: SAMPLED,
+    against: PROJECTED,
   };
 }
 
@@ -50,7 +53,7 @@ export function weightGradientCase(model: string, tokens: number, inputs: number
     inputs: () => ({ dy: input([tokens, outputs], 11), x: input([tokens, inputs], 12) }),
     forward: (engine, { dy, x }) => matmul(engine, dy, x, { transposeA: true }),
     expected: sampledTransposed(outputs, inputs, tokens),
-    against: SAMPLED,
+    against: PROJECTED,
   };
 }
 
@@ -69,8 +72,8 @@ export function linearCase(model: string, tokens: number, inputs: number, output
     }),
     forward: (engine, tensors: Readonly<Record<string, Tensor | undefined>>) =>
       linear(engine, tensors.x as Tensor, tensors.weight as Tensor, tensors.bias as Tensor, { activation, residual: tensors.residual }),
-    expected: sampledLinear(tokens, outputs, inputs, activation === 'gelu'),
-    against: SAMPLED,
+    expected: activation === 'gelu' ? sampledGeluLinear(tokens, outputs, inputs) : sampledLinear(tokens, outputs, inputs),
+    against: activation === 'gelu' ? SAMPLED : PROJECTED,
   };
 }
 

@@ -11,7 +11,8 @@ import type { Preset } from '../../src/model/presets.js';
 import { SslModel } from '../../src/model/ssl-model.js';
 import { captureMicroBatchedStep, type StepOutputs } from '../../src/model/training-step.js';
 import { randomValues } from '../../src/verify/values.js';
-import type { Prepared, TimedStep } from '../harness/subject.js';
+import type { CheckedOutput, Prepared, TimedStep } from '../harness/subject.js';
+import { gradientLengthsCompared, gradientsCompared } from './step-gradients.js';
 
 /** How a step is computed, as the options of `zygo train` say it. */
 export interface StepWay {
@@ -34,7 +35,7 @@ const LEARNING_RATE = 1e-7;
 const SEED = 5;
 /**
  * Relative difference of losses and monitors between two sets of kernels: each is within 1e-4 of float64, and a step
- * has some thirty of them in a row.
+ * has some thirty of them in a row. The same holds for gradients (measured for tiny: 7e-5 at most).
  */
 const TOLERANCE = 1e-3;
 /**
@@ -62,8 +63,14 @@ function noiseFaces(preset: Preset, batch: number): FaceDataset {
   };
 }
 
+/** A captured step and the model that it trains. */
+interface ModelStep {
+  readonly step: MicroBatchedStep<StepOutputs>;
+  readonly model: SslModel;
+}
+
 /** A captured step with a model of its own, as the trainer makes it; every micro-batch takes the same faces. */
-function captureStep(engine: Engine, preset: Preset, whole: number, { precision, checkpointActivations, accumulate }: StepWay): MicroBatchedStep<StepOutputs> {
+function captureStep(engine: Engine, preset: Preset, whole: number, { precision, checkpointActivations, accumulate }: StepWay): ModelStep {
   const { beta1, beta2, epsilon, weightDecay, targetDecay } = preset.optimizer;
   const batch = microBatchSize(whole, accumulate);
   const faces = noiseFaces(preset, batch);
@@ -76,7 +83,7 @@ function captureStep(engine: Engine, preset: Preset, whole: number, { precision,
   const data = uploadDataset(engine, faces, preset.regions);
   const model = new SslModel(engine, preset, SEED, precision);
   const groupSize = feasibleGroupSize(faces.identities, batch, preset.groupSize);
-  return captureMicroBatchedStep(engine, model, data, inputs, { batch, groupSize, accumulate, checkpointActivations }, preset.objective);
+  return { step: captureMicroBatchedStep(engine, model, data, inputs, { batch, groupSize, accumulate, checkpointActivations }, preset.objective), model };
 }
 
 /** The step as one: what is submitted for a repeat, in order. */
@@ -98,30 +105,44 @@ function asOne(step: MicroBatchedStep<unknown>): TimedStep {
   };
 }
 
-/** Losses and monitors of the step's last run, by name. */
-async function measuresOf(engine: Engine, { outputs }: MicroBatchedStep<StepOutputs>): Promise<Record<string, number>> {
+/** What a step's first run leaves. */
+interface StepResults {
+  /** Losses and monitors by name. */
+  readonly measures: Readonly<Record<string, number>>;
+  /**
+   * AdamW's first moments, arena of all parameters: after one step they are (1 − β1) times the gradients as they are used,
+   * summed over micro-batches, clipped, and free of the loss scale. The parameters would tell less: the first step of
+   * AdamW moves each by the learning rate, whatever its gradient's size.
+   */
+  readonly moments: ArrayLike<number>;
+}
+
+/** Reads what the step's first run left. */
+async function resultsOf(engine: Engine, { step: { outputs }, model }: ModelStep): Promise<StepResults> {
   const scalars = await engine.read(outputs.scalars);
-  return Object.fromEntries(Object.entries(outputs.places).map(([name, place]) => [name, scalars[place]]));
+  const measures = Object.fromEntries(Object.entries(outputs.places).map(([name, place]) => [name, scalars[place]]));
+  return { measures, moments: await engine.read(model.firstMoment) };
 }
 
 /** The base variant of every family, but for matrix products: one step of naive ones takes minutes on a software adapter. */
 const BASE = { ...Object.fromEntries(Object.entries(VARIANT_FAMILIES).map(([family, { base }]) => [family, base])), matmul: 'tile' };
 
-/** The same measures from one run with the base variants, in f32 and with all activations kept. */
-async function measuresOfBase(engine: Engine, preset: Preset, batch: number, { accumulate }: StepWay): Promise<Record<string, number>> {
+/** The same from one run with the base variants, in f32 and with all activations kept. */
+async function resultsOfBase(engine: Engine, preset: Preset, batch: number, { accumulate }: StepWay): Promise<StepResults> {
   return engine.scope(async () => {
     for (const [family, variant] of Object.entries(BASE)) engine.force(family, variant);
-    let step: MicroBatchedStep<StepOutputs>;
+    let captured: ModelStep;
     try {
-      step = captureStep(engine, preset, batch, { ...PLAIN_WAY, accumulate });
+      captured = captureStep(engine, preset, batch, { ...PLAIN_WAY, accumulate });
     } finally {
       for (const family of Object.keys(BASE)) engine.force(family, null);
     }
+    const { step } = captured;
     await step.prepare();
     step.run(() => {});
-    const measures = await measuresOf(engine, step);
+    const results = await resultsOf(engine, captured);
     step.destroy();
-    return measures;
+    return results;
   });
 }
 
@@ -130,16 +151,19 @@ async function measuresOfBase(engine: Engine, preset: Preset, batch: number, { a
  * @throws {InputError} when the batch cannot be divided into the micro-batches
  */
 export function prepareStep(engine: Engine, preset: Preset, batch: number, way: StepWay): Prepared {
-  const step = captureStep(engine, preset, batch, way);
+  const captured = captureStep(engine, preset, batch, way);
   const tolerance = way.precision === 'mixed' ? MIXED_TOLERANCE : TOLERANCE;
   const plain = way.precision === 'mixed' || way.checkpointActivations ? ', in f32 with all activations kept' : '';
   return {
-    step: asOne(step),
-    against: `losses and monitors of the same step from other variants: the base variant of every kernel, matmul=tile${plain} (zygo verify checks each against float64)`,
+    step: asOne(captured.step),
+    against: `losses, monitors and the gradient of every parameter of the same step from other variants: the base variant of every kernel, matmul=tile${plain} (zygo verify checks each against float64)`,
     async check() {
-      const [own, base] = [await measuresOf(engine, step), await measuresOfBase(engine, preset, batch, way)];
+      const [own, base] = [await resultsOf(engine, captured), await resultsOfBase(engine, preset, batch, way)];
       // What only mixed precision has (loss scale, overflows) has nothing to be compared with.
-      return Object.keys(base).map((name) => ({ output: name, actual: [own[name]], expected: { values: [base[name]], tolerance } }));
+      const scalars = Object.entries(base.measures).map(([name, value]): CheckedOutput => ({ output: name, actual: [own.measures[name]], expected: { values: [value], tolerance } }));
+      const { layout } = captured.model;
+      const gradients = way.precision === 'mixed' ? gradientLengthsCompared(layout, own.moments, base.moments) : gradientsCompared(layout, own.moments, base.moments, TOLERANCE);
+      return [...scalars, ...gradients];
     },
   };
 }

@@ -3,10 +3,10 @@ import type { Expected } from './types.js';
 
 /**
  * The largest error of an output, relative to its largest magnitude; Infinity when any element is not finite or the
- * number of elements is wrong. A projection counts with its error over the square root of the number of elements, as
- * rounding errors of random sign add up.
+ * number of elements is wrong. A projection counts with its error over the square root of the number of elements that it
+ * sums, as rounding errors of random sign add up.
  */
-export function relativeError(actual: ArrayLike<number>, { values, at, projection }: Expected): number {
+export function relativeError(actual: ArrayLike<number>, { values, at, projection, rowProjection }: Expected): number {
   if (at ? at.length !== values.length : actual.length !== values.length) return Infinity;
   let largest = 0;
   for (let index = 0; index < actual.length; index++) {
@@ -23,6 +23,15 @@ export function relativeError(actual: ArrayLike<number>, { values, at, projectio
     let sum = 0;
     for (let index = 0; index < actual.length; index++) sum += actual[index] * projection.weights[index];
     difference = Math.max(difference, Math.abs(sum - projection.value) / Math.sqrt(actual.length));
+  }
+  if (rowProjection) {
+    const { weights, values: wanted } = rowProjection;
+    if (actual.length !== weights.length * wanted.length) return Infinity;
+    for (let row = 0; row < wanted.length; row++) {
+      let sum = 0;
+      for (let column = 0; column < weights.length; column++) sum += actual[row * weights.length + column] * weights[column];
+      difference = Math.max(difference, Math.abs(sum - wanted[row]) / Math.sqrt(weights.length));
+    }
   }
   return largest === 0 ? difference : difference / largest;
 }

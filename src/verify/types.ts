@@ -9,6 +9,11 @@ export interface Expected {
   readonly at?: readonly number[];
   /** The inner product of the whole output with `weights` must be `value`: it sees every element where `at` sees a few. */
   readonly projection?: { readonly weights: ArrayLike<number>; readonly value: number };
+  /**
+   * The inner product of every row of `weights.length` elements with `weights` must be the row's number in `values`: sees
+   * every element, and a single wrong one better than `projection` does, since only the others of its row hide it.
+   */
+  readonly rowProjection?: { readonly weights: ArrayLike<number>; readonly values: ArrayLike<number> };
   /** Largest error allowed, relative to the largest magnitude in the output. */
   readonly tolerance: number;
 }

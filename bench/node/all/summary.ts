@@ -1,8 +1,8 @@
 /** README.md of a results folder: a table of measured rows, with device and date, and how each part ended. */
-import { adapterLine, ratesOf, softwareMark, timeOf } from '../../figures.js';
+import { adapterLine, FMA_SHARE_TEXT, ratesOf, softwareMark, timeOf } from '../../figures.js';
 import { formatRate, formatSeconds, formatShare, intervalText, threeDigits } from '../../format.js';
 import type { BenchResult, Row } from '../../harness/schema.js';
-import { pairedRows } from '../../pairs.js';
+import { fasterText, ownRows, pairedRows, type OwnRow } from '../../pairs.js';
 import { encodeText, errorText } from '../../table.js';
 import type { AllState } from './state.js';
 
@@ -46,16 +46,9 @@ function largest(rows: readonly Row[]): Row[] {
   return [...found.values()];
 }
 
-/** Matrix products by size, of f32 and of f16: the fastest variant of each ladder. */
-function products(rows: readonly Row[]): Row[] {
-  const ladders = new Map<string, Row>();
-  for (const row of rows) {
-    if (row.section !== 'ladder' || !['matmul', 'matmul f16'].includes(row.op)) continue;
-    const key = `${row.op} ${row.shape}`;
-    const before = ladders.get(key);
-    if (!before || (timeOf(row)?.median ?? Infinity) < (timeOf(before)?.median ?? Infinity)) ladders.set(key, row);
-  }
-  return [...ladders.values()];
+/** Matrix products by size, of f32 and of f16: the rung of each ladder that the rules choose. */
+function products(rows: readonly Row[]): OwnRow[] {
+  return [...ownRows(rows.filter(({ section, op }) => section === 'ladder' && ['matmul', 'matmul f16'].includes(op))).values()];
 }
 
 /** A median with its interquartile range and the number of samples: "4.00 ms (1.2 %, 15)". */
@@ -68,10 +61,12 @@ const TIME_HEAD = 'Time (IQR, n)';
 
 function kernelTable(result: BenchResult, pytorch: BenchResult | null, title = 'Kernels'): string[] {
   const timed = result.rows.filter((row) => timeOf(row) && row.implementation === 'zygo');
-  const rows = [...products(timed), ...largest(timed.filter(({ section, variant }) => section === 'kernels' && !variant.endsWith('tuned')))];
+  const kernels = largest(timed.filter(({ section, variant }) => section === 'kernels' && !variant.endsWith('tuned')));
+  const rows: OwnRow[] = [...products(timed), ...kernels.map((row) => ({ row, byRules: true, faster: null }))];
   if (rows.length === 0) return [];
-  const others = new Map((pytorch ? pairedRows(result, pytorch) : []).map(({ own, other }) => [`${own.op} ${own.shape} ${own.pass}`, other]));
-  const cells = rows.flatMap((row) => {
+  const others = new Map((pytorch ? pairedRows(result, pytorch) : []).map(({ own: { row }, other }) => [`${row.op} ${row.shape} ${row.pass}`, other]));
+  const cells = rows.flatMap((own) => {
+    const { row } = own;
     const time = timeOf(row);
     if (!time) return [];
     const { flopsPerSecond, ofFma, bytesPerSecond, ofCopy } = ratesOf(row, result.peaks);
@@ -79,7 +74,7 @@ function kernelTable(result: BenchResult, pytorch: BenchResult | null, title = '
     const theirs = other ? (timeOf(other)?.median ?? 0) : null;
     return [[
       `${row.op} ${row.shape}, ${row.pass}`,
-      row.variant,
+      [row.variant, fasterText(own)].filter((words) => words !== '').join('; '),
       timeText(time),
       errorText(row),
       flopsPerSecond === null ? '–' : `${formatRate(flopsPerSecond, 'FLOP/s')}${ofFma === null ? '' : ` (${formatShare(ofFma)})`}`,
@@ -87,8 +82,8 @@ function kernelTable(result: BenchResult, pytorch: BenchResult | null, title = '
       ...(pytorch ? [theirs === null ? '–' : `${formatSeconds(theirs)} (${threeDigits(theirs / time.median)}x)`] : []),
     ]];
   });
-  const head = ['Kernel', 'Variant', TIME_HEAD, 'Error', 'Arithmetic (of the multiply-add peak)', 'Memory (of the copy peak)', ...(pytorch ? ['PyTorch eager (its time over ours)'] : [])];
-  return ['', `## ${title}${softwareMark(result)}`, '', 'Matrix products by size, then of every kernel the row with most work. Errors are the largest of an output, relative to the largest magnitude in it; of several outputs, of the one that uses most of its tolerance.', '', ...table(head, cells)];
+  const head = ['Kernel', 'Variant', TIME_HEAD, 'Error', 'Arithmetic (of the f32 multiply-add peak)', 'Memory (of the copy peak)', ...(pytorch ? ['PyTorch eager (its time over ours)'] : [])];
+  return ['', `## ${title}${softwareMark(result)}`, '', 'Matrix products by size, each in the variant that the rules choose, then of every kernel the row with most work. Errors are the largest of an output, relative to the largest magnitude in it; of several outputs, of the one that uses most of its tolerance. ' + FMA_SHARE_TEXT, '', ...table(head, cells)];
 }
 
 function ratioTable(result: BenchResult): string[] {
@@ -155,7 +150,7 @@ export function summaryText({ state, titles, result, pytorch, chrome, matrices, 
         `- device: ${name}${e.adapter.description && e.adapter.device ? ` (${[e.adapter.vendor, e.adapter.architecture, e.adapter.device].filter((part) => part !== '').join(', ')})` : ''}`,
         `- driver and runtime: ${e.adapter.description || 'driver not told'}; ${e.runtime}${e.dawn ? `, Dawn (npm webgpu) ${e.dawn}` : ''}; ${e.system}`,
         `- date: ${e.date.slice(0, 10)}; commit ${e.commit ?? 'not known'}; flags ${e.flags.join(' ') || 'none'}`,
-        `- peaks measured in the same run: ${result.peaks.fma ? formatRate(result.peaks.fma.value, 'FLOP/s') : 'multiply-add not measured'} of multiply-adds, ${result.peaks.copy ? formatRate(result.peaks.copy.value, 'B/s') : 'copy not measured'} of a copy`,
+        `- peaks measured in the same run: ${result.peaks.fma ? formatRate(result.peaks.fma.value, 'FLOP/s') : 'multiply-add not measured'} of f32 multiply-adds, ${result.peaks.copy ? formatRate(result.peaks.copy.value, 'B/s') : 'copy not measured'} of a copy`,
       ]
     : [`- adapter: ${name}`, `- commit ${state.commit ?? 'not known'}`];
   const torch = pytorch ? [`- beside it: ${pytorch.environment.runtime} on ${pytorch.environment.adapter.description}${pytorch.environment.adapter.software ? ' (CPU: says nothing about a GPU)' : ''}`] : [];

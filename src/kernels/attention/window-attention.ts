@@ -1,5 +1,5 @@
 import { gridFor, type Engine, type Tensor } from '../../engine/index.js';
-import { cast } from '../elementwise/index.js';
+import { castInto, inSingle } from '../elementwise/index.js';
 import { columnSum } from '../reduction/index.js';
 import { chooseKernel } from './choose.js';
 import { windowGeometry, type WindowAttentionOptions, type WindowGeometry } from './geometry.js';
@@ -29,6 +29,9 @@ function productFlops({ batch, windowsY, windowsX, windowSize, channels }: Windo
   return 2 * batch * windowsY * windowsX * windowSize ** 4 * channels;
 }
 
+/** Bytes of the tensors that a pass must read or write once, in the dtype in which its caller holds them. */
+const bytesOf = (tensors: readonly Tensor[]): number => tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
+
 interface BackwardTensors {
   qkv: Tensor;
   pad: Tensor;
@@ -40,8 +43,11 @@ interface BackwardTensors {
   dpad: Tensor;
 }
 
-/** Launches the backward kernel; returns the table gradient's partial sums [groups, entries · heads]. */
-function dispatchBackward(engine: Engine, geometry: WindowGeometry, tensors: BackwardTensors): Tensor {
+/**
+ * Launches the backward kernel; returns the table gradient's partial sums [groups, entries · heads].
+ * @param bytes that the op must move, see `bytesOf`
+ */
+function dispatchBackward(engine: Engine, geometry: WindowGeometry, tensors: BackwardTensors, bytes: number): Tensor {
   const { batch, heads, windowsY, windowsX, paddingTokens } = geometry;
   const windows = batch * windowsY * windowsX;
   const { shader, constants, kind, itemsPerWorkgroup } = chooseKernel(engine, geometry, 'backward');
@@ -64,14 +70,9 @@ function dispatchBackward(engine: Engine, geometry: WindowGeometry, tensors: Bac
     },
     workgroups: gridFor(groups * heads, itemsPerWorkgroup),
     flops: 5 * productFlops(geometry),
-    bytes: 4 * (2 * qkv.size + dy.size + lse.size + partial.size),
+    bytes,
   });
   return partial;
-}
-
-/** x in f32: itself, or a copy that nothing keeps. */
-function inSingle(engine: Engine, x: Tensor): Tensor {
-  return engine.noGrad(() => cast(engine, x, 'f32'));
 }
 
 /**
@@ -92,7 +93,9 @@ export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, opti
   const padded = paddingTokens > 0;
   // A binding that the kernel never reads when there is no padding still needs some tensor.
   const pad = padded ? (options.padQkv ?? engine.zeros([3 * channels])) : table;
+  const inputs = padded && options.padQkv ? [qkv, table, options.padQkv] : [qkv, table];
   const y = engine.empty([batch, height, width, channels]);
+  const result = qkv.dtype === 'f16' ? engine.empty(y.shape, 'f16', 'f16 copy') : y;
   const lse = engine.empty([batch, heads, height, width]);
   const { shader, constants, kind, itemsPerWorkgroup, itemsPerPair } = chooseKernel(engine, geometry, 'forward');
   const pairs = batch * windowsY * windowsX * heads;
@@ -103,14 +106,16 @@ export function windowAttention(engine: Engine, qkv: Tensor, table: Tensor, opti
     params: { ...sharedParams(geometry), pairs },
     workgroups: gridFor(pairs * itemsPerPair, itemsPerWorkgroup),
     flops: 2 * productFlops(geometry),
-    bytes: 4 * (qkv.size + y.size + lse.size),
+    bytes: bytesOf([qkv, table, ...(inputs.length > 2 ? [pad] : []), result, lse]),
   });
-  const inputs = padded && options.padQkv ? [qkv, table, options.padQkv] : [qkv, table];
-  const result = qkv.dtype === 'f16' ? engine.noGrad(() => cast(engine, y, 'f16')) : y;
+  if (result !== y) castInto(engine, y, result, { counts: false });
   engine.record('windowAttention', inputs, [result], (context) => {
     const dqkv = context.needs(0) ? context.target(0, 'f32') : engine.empty(qkv.shape);
     const dpad = engine.empty(padded ? [batch, paddingTokens, 3 * channels] : [4]);
-    const partial = dispatchBackward(engine, geometry, { qkv: inSingle(engine, qkv), pad, table, y: result, dy: inSingle(engine, context.gradient(0)), lse, dqkv, dpad });
+    const gradient = context.gradient(0);
+    // Each input with its gradient; y is not needed beside lse, and the kernels that read it gain time by it.
+    const bytes = bytesOf([...inputs, ...inputs, gradient, lse]);
+    const partial = dispatchBackward(engine, geometry, { qkv: inSingle(engine, qkv), pad, table, y: result, dy: inSingle(engine, gradient), lse, dqkv, dpad }, bytes);
     if (context.needs(1)) columnSum(engine, partial, context.target(1), { own: true });
     if (inputs.length > 2 && context.needs(2)) columnSum(engine, dpad, context.target(2), { own: true });
   });

@@ -7,9 +7,10 @@ import { elementwiseLaunch } from './geometry.js';
  * infinity; NaN stays NaN; f16 to f32 is exact. Not on the tape. For whole arenas: one launch for all parameters.
  * @param source any shape, f32 or f16
  * @param destination as many elements, of the other dtype
+ * @param options counts: false where the copy is a way of computing an op that states what it must move itself
  * @throws {ShapeError} unless sizes are equal and one is f32, the other f16
  */
-export function castInto(engine: Engine, source: Tensor, destination: Tensor): void {
+export function castInto(engine: Engine, source: Tensor, destination: Tensor, { counts = true }: { readonly counts?: boolean } = {}): void {
   const toHalf = source.dtype === 'f32' && destination.dtype === 'f16';
   if (source.size !== destination.size || (!toHalf && !(source.dtype === 'f16' && destination.dtype === 'f32'))) {
     throw new ShapeError(
@@ -22,8 +23,16 @@ export function castInto(engine: Engine, source: Tensor, destination: Tensor): v
     params: { count: source.size },
     ...elementwiseLaunch(engine, source.size),
     label: toHalf ? 'f32 to f16' : 'f16 to f32',
-    bytes: 6 * source.size,
+    bytes: counts ? 6 * source.size : 0,
   });
+}
+
+/** x in f32 for a kernel that takes nothing else: itself, or a copy that nothing keeps and that is no necessary work. Not on the tape. */
+export function inSingle(engine: Engine, x: Tensor): Tensor {
+  if (x.dtype === 'f32') return x;
+  const copy = engine.empty(x.shape, 'f32', 'f32 copy');
+  castInto(engine, x, copy, { counts: false });
+  return copy;
 }
 
 /**

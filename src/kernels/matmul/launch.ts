@@ -96,6 +96,11 @@ export function sameDtype(engine: Engine, gradient: Tensor, operand: Tensor): Te
   return engine.noGrad(() => cast(engine, gradient, operand.dtype === 'f16' ? 'f16' : 'f32'));
 }
 
+/** What a product must read and write, however it is computed: its operands and its results once; partial sums are no part of it. */
+function necessaryBytes({ a, b, y, bias, residual, geluGradient, preactivation, rowSums }: Product): number {
+  return [a, b, y, bias, residual, geluGradient, preactivation, rowSums].reduce((sum, tensor) => sum + (tensor?.byteLength ?? 0), 0);
+}
+
 /**
  * y = gelu(op(a) op(b) + bias) + residual, or (op(a) op(b)) gelu'(geluGradient). Long inner sums under small results are split over workgroups and
  * added up afterwards in a fixed order, so that the same inputs always give the same bits.
@@ -153,7 +158,7 @@ export function launchProduct(engine: Engine, product: Product): void {
       workgroups: [plan.grid[0], plan.grid[1], count],
       label,
       flops: (2 * m * n * k * problems * count) / outputs,
-      bytes: ((a.byteLength + b.byteLength + y.byteLength + (added?.byteLength ?? 0)) * count) / outputs,
+      bytes: (necessaryBytes(product) * count) / outputs,
     });
   }
   if (!inParts) return;
@@ -164,5 +169,5 @@ export function launchProduct(engine: Engine, product: Product): void {
   } else {
     finishColumnSum(engine, engine.view(destination, 0, [plan.splits, problems * strideY]), 0, total);
   }
-  if (total !== y) castInto(engine, total, y);
+  if (total !== y) castInto(engine, total, y, { counts: false });
 }

@@ -46,7 +46,7 @@ export function batchNormColumns(engine: Engine, x: Tensor, weight: Tensor, bias
     tensors: { x, weight, bias, statistics, y },
     params: { rows, columns, epsilon },
     workgroups,
-    flops: 9 * x.size,
+    flops: (relu ? 9 : 8) * x.size,
     bytes: 8 * x.size,
   });
   engine.record('batchNorm', [x, weight, bias], [y], (context) => {
@@ -59,7 +59,7 @@ export function batchNormColumns(engine: Engine, x: Tensor, weight: Tensor, bias
       tensors: { x, statistics, weight, bias, dy: context.gradient(0), dx, dweight, dbias },
       params: { rows, columns: back.columns },
       workgroups: back.workgroups,
-      flops: 14 * x.size,
+      flops: (relu ? 12 : 11) * x.size,
       bytes: 12 * x.size,
     });
   });

@@ -24,15 +24,13 @@ export function columnMoments(engine: Engine, x: Tensor): Tensor {
     params: { rows, columns: columns / width, shares },
     workgroups: gridFor((shares * columns) / width),
     flops: 4 * x.size,
-    bytes: 4 * x.size,
+    bytes: 4 * (x.size + moments.size),
   });
   engine.dispatch({
     shader: 'normalization/column_moments_finish',
     tensors: { partial, moments },
     params: { rows, columns, shares },
     workgroups: gridFor(columns),
-    flops: 6 * shares * columns,
-    bytes: 8 * shares * columns,
   });
   return moments;
 }
@@ -96,13 +94,15 @@ export function batchNorm(
     tensors: { x, statistics, weight, bias, y },
     ...launch,
     flops: 4 * x.size,
-    bytes: 8 * x.size,
+    // In training x was counted where its moments were taken.
+    bytes: (training ? 4 : 8) * x.size,
   });
   engine.record('batchNorm', [x, weight, bias], [y], (context) => {
     const dy = context.gradient(0);
     const { dweight, dbias } = affineTargets(engine, context, weight, bias);
-    if (training || context.needs(1) || context.needs(2)) {
-      affineGradients(engine, { x, dy, statistics, norm: 'batch', dweight, dbias });
+    const affine = training || context.needs(1) || context.needs(2);
+    if (affine) {
+      affineGradients(engine, { x, dy, statistics, norm: 'batch', dweight, dbias, reads: !context.needs(0) });
     }
     if (!context.needs(0)) return;
     engine.dispatch({

@@ -31,8 +31,8 @@ export function l2Normalize(engine: Engine, x: Tensor, epsilon = L2_EPSILON): Te
       tensors: { y, inverse, dy, before: before ?? dy, dx: context.target(0) },
       params: { rows, columns },
       workgroups,
-      flops: 5 * x.size,
-      bytes: 12 * x.size,
+      flops: (before ? 6 : 5) * x.size,
+      bytes: (before ? 16 : 12) * x.size,
     });
   });
   return y;

@@ -1,19 +1,23 @@
 import { expectShape, gridFor, type BackwardContext, type Engine, type Tensor } from '../../engine/index.js';
-import { cast } from '../elementwise/cast.js';
+import { cast, inSingle } from '../elementwise/cast.js';
 import { elementWidth } from '../elementwise/geometry.js';
 import { finishColumnSum } from '../reduction/column-sum.js';
 import { layerNormLaunch } from './layer-norm-choice.js';
 import { columnShares, rowLaunch, rowsAndColumns } from './rows.js';
+
+/** Operations for an element's part in the gradients of weight and bias, dy n and two sums; n = (x − mean) rstd takes 2 more where dx does not need it too. */
+const AFFINE_FLOPS = 3;
 
 /**
  * Gradients of a normalisation's weight and bias, Σ dy n and Σ dy over the rows, n = (x − mean) rstd.
  * @param norm 'layer': statistics [rows, 2], mean and rstd of each row; 'batch': [2, columns], those of each column
  * @param dweight [columns], overwritten
  * @param dbias [columns], overwritten
+ * @param reads whether x and dy are read for this alone; not where the op reads them for dx as well, and counts them there
  */
 export function affineGradients(
   engine: Engine,
-  { x, dy, statistics, norm, dweight, dbias }: { x: Tensor; dy: Tensor; statistics: Tensor; norm: 'layer' | 'batch'; dweight: Tensor; dbias: Tensor },
+  { x, dy, statistics, norm, dweight, dbias, reads }: { x: Tensor; dy: Tensor; statistics: Tensor; norm: 'layer' | 'batch'; dweight: Tensor; dbias: Tensor; reads: boolean },
 ): void {
   const { rows, columns } = rowsAndColumns(x);
   const { width, constants } = elementWidth(columns);
@@ -25,8 +29,8 @@ export function affineGradients(
     tensors: { x, dy, statistics, partial },
     params: { rows, columns: columns / width, shares },
     workgroups: gridFor((shares * columns) / width),
-    flops: 5 * x.size,
-    bytes: 8 * x.size,
+    flops: (reads ? AFFINE_FLOPS + 2 : AFFINE_FLOPS) * x.size,
+    bytes: reads ? 8 * x.size : 0,
   });
   finishColumnSum(engine, partial, 0, dweight, dbias);
 }
@@ -80,10 +84,14 @@ export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tenso
     });
   }
   engine.record('layerNorm', [x, weight, bias], [y], (context) => {
-    const dy = engine.noGrad(() => cast(engine, context.gradient(0), 'f32'));
+    const gradient = context.gradient(0);
+    const dy = inSingle(engine, gradient);
     // x goes on past the norm in every block: the gradient that came by that way is added here instead of in a pass of its own.
     const before = context.needs(0) ? context.takeSum(0) : null;
     const affine = context.needs(1) || context.needs(2);
+    // One count for every variant: x, dy and what is added are read once, dx is written once.
+    const flops = ((before ? 12 : 11) + (affine ? AFFINE_FLOPS : 0)) * x.size;
+    const bytes = gradient.byteLength + (before ? 12 : 8) * x.size;
     const onePass = context.needs(0) ? layerNormLaunch(engine, 'backward', rows, weight.size) : null;
     if (onePass) {
       const { variant, constants: own, params, workgroups: groups, shares } = onePass;
@@ -94,8 +102,8 @@ export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tenso
         tensors: { x, weight, statistics, dy, before: before ?? dy, dx: context.target(0), partial },
         params: { rows, ...params },
         workgroups: groups,
-        flops: (before ? 16 : 15) * x.size,
-        bytes: (before ? 16 : 12) * x.size,
+        flops,
+        bytes,
       });
       if (affine) {
         const { dweight, dbias } = affineTargets(engine, context, weight, bias);
@@ -110,11 +118,11 @@ export function layerNorm(engine: Engine, x: Tensor, weight: Tensor, bias: Tenso
         tensors: { x, weight, statistics, dy, before: before ?? dy, dx: context.target(0) },
         params: { rows, columns },
         workgroups,
-        flops: (before ? 12 : 11) * x.size,
-        bytes: (before ? 16 : 12) * x.size,
+        flops: flops - (affine ? AFFINE_FLOPS * x.size : 0),
+        bytes,
       });
     }
-    if (affine) affineGradients(engine, { x, dy, statistics, norm: 'layer', ...affineTargets(engine, context, weight, bias) });
+    if (affine) affineGradients(engine, { x, dy, statistics, norm: 'layer', ...affineTargets(engine, context, weight, bias), reads: !context.needs(0) });
   });
   return y;
 }

@@ -16,8 +16,10 @@ const FEW_COLUMNS = 32768;
  * @param partial [shares, stride]
  * @param y [columns], columns + offset ≤ stride; overwritten
  * @param z overwritten with the sums of the columns that follow, in the same launch
+ * @param options counts: true where this sum is an op of its own. As a second stage it states no work: whoever made the
+ *   shares states what the op must do, however many shares there are
  */
-export function finishColumnSum(engine: Engine, partial: Tensor, offset: number, y: Tensor, z: Tensor | null = null): void {
+export function finishColumnSum(engine: Engine, partial: Tensor, offset: number, y: Tensor, z: Tensor | null = null, { counts = false }: { readonly counts?: boolean } = {}): void {
   const [shares, stride] = partial.shape;
   const floats = y.size + (z?.size ?? 0);
   const { width, constants } = elementWidth(y.size, z?.size ?? 0, stride, offset);
@@ -31,8 +33,8 @@ export function finishColumnSum(engine: Engine, partial: Tensor, offset: number,
       tensors: { partial, y, z: z ?? engine.empty([4], 'f32', 'no second sum') },
       params: { columns: y.size / width, second: (z?.size ?? 0) / width, shares, stride: stride / width, offset: offset / width },
       workgroups: gridFor((SLICES * floats) / width),
-      flops: shares * floats,
-      bytes: 4 * (shares + 1) * floats,
+      flops: counts ? shares * floats : 0,
+      bytes: counts ? 4 * (shares + 1) * floats : 0,
     });
   finishTogether(engine, { partial, offset, results: z ? [y, z] : [y], slices: SLICES }, alone);
 }
@@ -47,7 +49,8 @@ const FEW_ROWS = { software: 64, gpu: 512 };
  * Sum over all leading dimensions, in two stages of fixed order; not differentiable.
  * @param x [..., columns]
  * @param target where to write, a new tensor by default
- * @param own true where x was made for this sum and nothing else uses it: its sum may wait, see `finishColumnSum`
+ * @param own true where x was made for this sum and nothing else uses it: its sum may wait, see `finishColumnSum`, and
+ *   is part of the op that made x, which states the work
  * @returns [columns]
  */
 export function columnSum(engine: Engine, x: Tensor, target?: Tensor, { own = false }: { readonly own?: boolean } = {}): Tensor {
@@ -66,8 +69,8 @@ export function columnSum(engine: Engine, x: Tensor, target?: Tensor, { own = fa
     tensors: { x, partial },
     params: { rows, columns: columns / width, shares },
     workgroups: gridFor((shares * columns) / width),
-    flops: x.size,
-    bytes: 4 * x.size,
+    flops: own ? 0 : x.size,
+    bytes: own ? 0 : 4 * (x.size + y.size),
   });
   finishColumnSum(engine, partial, 0, y);
   return y;

@@ -18,7 +18,7 @@ const WORKGROUP = 64;
 /** Numbers of a tile in the kernel's table. */
 const TILE = 8;
 
-/** One launch for sums whose elements are of one width. */
+/** One launch for sums whose elements are of one width. It states no work: see `finishColumnSum`. */
 function launch(engine: Engine, partial: Tensor, y: Tensor, sums: readonly ColumnSum[], { width, constants }: ReturnType<typeof elementWidth>): void {
   const tiles = sums.flatMap(({ from, to, columns, shares, stride, slices }) => {
     const most = WORKGROUP / slices;
@@ -28,16 +28,12 @@ function launch(engine: Engine, partial: Tensor, y: Tensor, sums: readonly Colum
       return [from / width + first, to / width + first, Math.min(most, columns / width - first), shares, stride / width, slices, 0, 0];
     });
   });
-  const floats = sums.reduce((sum, { columns }) => sum + columns, 0);
-  const added = sums.reduce((sum, { columns, shares }) => sum + columns * shares, 0);
   engine.dispatch({
     shader: 'reduction/column_sums_finish',
     constants: { ...constants, SLICED: sums.some(({ slices }) => slices > 1) },
     tensors: { partial, tiles: engine.tensor(Uint32Array.from(tiles.flat()), [tiles.length, TILE]), y },
     params: { tiles: tiles.length },
     workgroups: gridFor(tiles.length, 1),
-    flops: added,
-    bytes: 4 * (added + floats),
   });
 }
 

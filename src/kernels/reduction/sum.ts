@@ -25,15 +25,16 @@ interface LastStage {
   readonly stride?: number;
 }
 
-function launchFinish(engine: Engine, partial: Tensor, y: Tensor, { from, count, stride, factor, offset, squareRoots }: ScalarSum): void {
+/** @param counts whether the sum is an op of its own, not the second stage of one */
+function launchFinish(engine: Engine, partial: Tensor, y: Tensor, { from, count, stride, factor, offset, squareRoots }: ScalarSum, counts: boolean): void {
   engine.dispatch({
     shader: 'reduction/sum_finish',
     constants: { MAP: squareRoots ? 1 : 0 },
     tensors: { partial, y },
     params: { count, first: from, stride, factor, offset },
     workgroups: [1],
-    flops: count,
-    bytes: 4 * count,
+    flops: counts ? count : 0,
+    bytes: counts ? 4 * count : 0,
   });
 }
 
@@ -43,14 +44,14 @@ function lastStage(partial: Tensor, { factor = 1, offset = 0, squareRoots = fals
 
 /**
  * Last stage of a sum: offset + factor · Σ partial, or of the square roots of partial. In a captured step last stages wait
- * for each other, and for a command that needs one of them.
+ * for each other, and for a command that needs one of them. It states no work: what made `partial` does.
  * @param partial any shape, few elements; a first stage made for this sum: no launch reads one and writes another
  * @returns [1]
  */
 export function finishSum(engine: Engine, partial: Tensor, options: LastStage = {}): Tensor {
   const y = engine.empty([1]);
   const sum = lastStage(partial, options);
-  finishSumTogether(engine, partial, y, sum, () => launchFinish(engine, partial, y, sum));
+  finishSumTogether(engine, partial, y, sum, () => launchFinish(engine, partial, y, sum, false));
   return y;
 }
 
@@ -68,7 +69,7 @@ export function sumOf(
   if (map === 'identity' && x.size <= SINGLE_STAGE) {
     if (own) return finishSum(engine, x, { factor, offset });
     const y = engine.empty([1]);
-    launchFinish(engine, x, y, lastStage(x, { factor, offset }));
+    launchFinish(engine, x, y, lastStage(x, { factor, offset }), true);
     return y;
   }
   const groups = partialGroups(x.size);

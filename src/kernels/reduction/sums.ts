@@ -16,7 +16,7 @@ export interface ScalarSum {
 const ENTRY = 8;
 
 /**
- * Second stages of any number of sums in one launch, each by one workgroup.
+ * Second stages of any number of sums in one launch, each by one workgroup. Like each alone it states no work: see `finishSum`.
  * @param partial first stages, [any]
  * @param y results, [any]; what no sum names stays as it is
  */
@@ -26,13 +26,10 @@ export function finishSums(engine: Engine, partial: Tensor, y: Tensor, sums: rea
     [from, to, count, squareRoots ? 1 : 0, stride].forEach((value, place) => table.setUint32(4 * (ENTRY * index + place), value, true));
     [factor, offset].forEach((value, place) => table.setFloat32(4 * (ENTRY * index + 5 + place), value, true));
   });
-  const added = sums.reduce((sum, { count }) => sum + count, 0);
   engine.dispatch({
     shader: 'reduction/sums_finish',
     tensors: { partial, sums: engine.tensor(new Uint32Array(table.buffer), [sums.length, ENTRY]), y },
     workgroups: [sums.length],
-    flops: added,
-    bytes: 4 * added,
   });
 }
 
