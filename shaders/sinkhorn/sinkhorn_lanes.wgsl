@@ -292,8 +292,8 @@ fn main(
     }
     workgroupBarrier();
     if (running) {
-      let x = alphas();
-      let sum = vec2<f32>(product(column_0, x), product(column_1, x)) + column_floor;
+      let scalings = alphas();
+      let sum = vec2<f32>(product(column_0, scalings), product(column_1, scalings)) + column_floor;
       keep_two(1u + t * M, mine, M, sum);
       of_columns[invocation] = scaling(column_mass, sum, column_offset);
     }
