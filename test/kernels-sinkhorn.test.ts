@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
+import { ShapeError, type Engine, type KernelCall, type Tensor } from '../src/engine/index.js';
 import { sinkhorn, type SinkhornOptions } from '../src/kernels/sinkhorn/index.js';
+import { withGeometry } from './geometries.js';
 import { checkGradients } from './gradient-check.js';
 import { expectClose, randomValues, relativeError, withEngine } from './helpers.js';
 import { unrolledGradients, type TransportProblem } from './reference/sinkhorn-gradient.js';
@@ -342,6 +343,41 @@ test('sinkhorn: two runs give the same bits, forward and backward', () =>
     const first = await planAndGradients(engine, inputsOf(shape), { epsilon: 0.1, iterations: 20 });
     const second = await planAndGradients(engine, inputsOf(shape), { epsilon: 0.1, iterations: 20 });
     first.forEach((values, index) => assert.deepEqual(Buffer.from(values.buffer), Buffer.from(second[index].buffer)));
+  }));
+
+/** The launches of a forward and a backward pass. */
+function launches(engine: Engine, shape: SinkhornCase, options: SinkhornOptions): KernelCall[] {
+  const calls: KernelCall[] = [];
+  const stop = engine.observe({ launch: ({ call }) => void calls.push(call) });
+  record(engine, inputsOf(shape).map(({ shape: dimensions, data }) => engine.tensor(data, dimensions)), options);
+  stop();
+  return calls.filter(({ shader }) => shader.startsWith('sinkhorn/'));
+}
+
+test('sinkhorn: a software adapter gives a thread to a small problem and a GPU several lanes, in two launches each way', () =>
+  withEngine((engine) => {
+    for (const [software, variant] of [[true, 'thread'], [false, 'lanes']] as const) {
+      for (const [n, m] of [[12, 12], [3, 16]]) {
+        const shaders = launches(withGeometry(engine, software), { batch: 3, n, m, epsilon: 0.1, iterations: 5 }, { epsilon: 0.1, iterations: 5 }).map(({ shader }) => shader);
+        assert.deepEqual(shaders, [`sinkhorn_${variant}`, 'sinkhorn_thread_log', `sinkhorn_${variant}_backward`, 'sinkhorn_thread_log_backward'].map((name) => `sinkhorn/${name}`));
+      }
+    }
+    return Promise.resolve();
+  }));
+
+test('sinkhorn: every variant states the same work', () =>
+  withEngine((engine) => {
+    const shape: SinkhornCase = { batch: 3, n: 5, m: 7, epsilon: 0.1, iterations: 6 };
+    const works = VARIANTS.map((variant) => {
+      force(engine, variant);
+      const calls = launches(engine, shape, { epsilon: 0.1, iterations: 6 });
+      return (['flops', 'bytes'] as const).map((what) => Math.round(calls.reduce((sum, call) => sum + (call[what] ?? 0), 0)));
+    });
+    const [entries, masses, history] = [3 * 35, 3 * 12, 3 * 7 * 6];
+    // Both passes read costs and masses; one writes plan, residuals, iterations and history, the other reads plan's gradient and history and writes gradients.
+    const expected = [12 * entries * 6, 4 * (2 * (entries + masses) + entries + 6 + history + 2 * entries + history + masses)];
+    for (const work of works) assert.deepEqual(work, expected);
+    return Promise.resolve();
   }));
 
 test('sinkhorn: shapes and options that do not fit are refused in words', () =>

@@ -196,7 +196,8 @@ fn missed(alpha: vec2<f32>) -> f32 {
   if (RELAXED) {
     let potential = log(max(alpha, vec2<f32>(1e-37))) - row_offset;
     // A row that cannot send its mass anywhere misses all of it.
-    wanted = select(row_mass, row_mass * exp(-potential * params.excess), (row_mass > vec2<f32>()) & (row_floor < vec2<f32>(1.0)));
+    let sends = (row_mass > vec2<f32>()) & (row_floor < vec2<f32>(1.0));
+    wanted = select(row_mass, row_mass * exp(-potential * params.excess), sends);
   }
   let beta = betas();
   let rest = abs(wanted - alpha * vec2<f32>(product(row_0, beta), product(row_1, beta)));
