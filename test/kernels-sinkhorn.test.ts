@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ShapeError, type Engine, type Tensor } from '../src/engine/index.js';
+import { ShapeError, type Engine, type KernelCall, type Tensor } from '../src/engine/index.js';
 import { sinkhorn, type SinkhornOptions } from '../src/kernels/sinkhorn/index.js';
+import { withGeometry } from './geometries.js';
 import { checkGradients } from './gradient-check.js';
 import { expectClose, randomValues, relativeError, withEngine } from './helpers.js';
 import { unrolledGradients, type TransportProblem } from './reference/sinkhorn-gradient.js';
@@ -65,10 +66,11 @@ const VARIANTS: readonly (readonly [string, string | null])[] = [
   ['tiled', 'narrow'],
   ['thread', null],
   ['grid', null],
+  ['lanes', null],
 ];
 
 /** The rows or columns that a variant takes. */
-const SIZES: Readonly<Record<string, readonly [least: number, most: number]>> = { thread: [1, 16], grid: [1, 160] };
+const SIZES: Readonly<Record<string, readonly [least: number, most: number]>> = { thread: [1, 16], lanes: [1, 16], grid: [1, 160] };
 
 function force(engine: Engine, [variant, tiles]: readonly [string | null, string | null]): void {
   engine.force('sinkhorn', variant);
@@ -129,6 +131,8 @@ test('sinkhorn: thousands of iterations at epsilon 0.01 keep their digits, forwa
       [{ n: 12, m: 12, epsilon: 0.01, iterations: 500 }, VARIANTS[3]],
       [{ n: 12, m: 12, epsilon: 0.01, iterations: 4000 }, VARIANTS[4]],
       [{ n: 9, m: 14, epsilon: 0.01, iterations: 2000, rho: 1 }, VARIANTS[4]],
+      [{ n: 12, m: 12, epsilon: 0.01, iterations: 4000 }, VARIANTS[6]],
+      [{ n: 9, m: 14, epsilon: 0.01, iterations: 2000, rho: 1 }, VARIANTS[6]],
     ] as const) {
       force(engine, variant);
       await checkLong(engine, problem, 5, { plan: 2e-6, gradients: 2e-5 });
@@ -138,6 +142,7 @@ test('sinkhorn: thousands of iterations at epsilon 0.01 keep their digits, forwa
 /** What each way through scalings marks a problem with that was solved in the log domain. */
 const MARKS = {
   thread: { n: 7, m: 9, shader: 'sinkhorn/sinkhorn_thread_backward', binding: 'record', marksOf: (record: readonly number[]) => record.slice(0, 3).map((count) => count < 0) },
+  lanes: { n: 7, m: 9, shader: 'sinkhorn/sinkhorn_lanes_backward', binding: 'record', marksOf: (record: readonly number[]) => [0, 1, 2].map((problem) => record[problem * (record.length / 3)] < 0) },
   grid: { n: 17, m: 18, shader: 'sinkhorn/sinkhorn_grid_backward', binding: 'history', marksOf: (history: readonly number[]) => [0, 1, 2].map((problem) => history[problem * (history.length / 3) + 1] > 0) },
   tiled: { n: 7, m: 9, shader: 'sinkhorn/tiled_backward_update', binding: 'history', marksOf: (history: readonly number[]) => [0, 1, 2].map((problem) => history[problem * (history.length / 3) + 1] > 0) },
 };
@@ -182,7 +187,7 @@ test('sinkhorn: problems of up to 1024 x 1024 equal the float64 reference', () =
 
 test('sinkhorn: a captured step gives the bits of the eager run, also for a tiled problem', () =>
   withEngine(async (engine) => {
-    for (const variant of ['simd', 'tiled', 'thread'] as const) {
+    for (const variant of ['simd', 'tiled', 'thread', 'lanes'] as const) {
       force(engine, [variant, null]);
       const shape: SinkhornCase = { batch: 2, n: 5, m: 9, epsilon: 0.05, iterations: 25 };
       const inputs = inputsOf(shape);
@@ -203,7 +208,7 @@ test('sinkhorn: a captured step gives the bits of the eager run, also for a tile
 test('sinkhorn: without a gradient no history is kept', () =>
   withEngine(async (engine) => {
     const inputs = inputsOf({ batch: 1, n: 6, m: 6, epsilon: 0.5, iterations: 1 });
-    for (const variant of ['simd', 'tiled', 'thread'] as const) {
+    for (const variant of ['simd', 'tiled', 'thread', 'lanes'] as const) {
       force(engine, [variant, null]);
       const bytesOf = (body: () => void): number =>
         engine.scope(() => {
@@ -220,7 +225,8 @@ test('sinkhorn: without a gradient no history is kept', () =>
           sinkhorn(engine, cost, a, b, options);
         });
       });
-      assert.ok(within - without >= 400 * 12 * 8, `${variant}: ${without} bytes without a gradient, ${within} with one`);
+      // The least that any of them keeps of an iteration: a number for each column.
+      assert.ok(within - without >= 400 * 6 * 4, `${variant}: ${without} bytes without a gradient, ${within} with one`);
     }
   }));
 
@@ -337,6 +343,41 @@ test('sinkhorn: two runs give the same bits, forward and backward', () =>
     const first = await planAndGradients(engine, inputsOf(shape), { epsilon: 0.1, iterations: 20 });
     const second = await planAndGradients(engine, inputsOf(shape), { epsilon: 0.1, iterations: 20 });
     first.forEach((values, index) => assert.deepEqual(Buffer.from(values.buffer), Buffer.from(second[index].buffer)));
+  }));
+
+/** The launches of a forward and a backward pass. */
+function launches(engine: Engine, shape: SinkhornCase, options: SinkhornOptions): KernelCall[] {
+  const calls: KernelCall[] = [];
+  const stop = engine.observe({ launch: ({ call }) => void calls.push(call) });
+  record(engine, inputsOf(shape).map(({ shape: dimensions, data }) => engine.tensor(data, dimensions)), options);
+  stop();
+  return calls.filter(({ shader }) => shader.startsWith('sinkhorn/'));
+}
+
+test('sinkhorn: a software adapter gives a thread to a small problem and a GPU several lanes, in two launches each way', () =>
+  withEngine((engine) => {
+    for (const [software, variant] of [[true, 'thread'], [false, 'lanes']] as const) {
+      for (const [n, m] of [[12, 12], [3, 16]]) {
+        const shaders = launches(withGeometry(engine, software), { batch: 3, n, m, epsilon: 0.1, iterations: 5 }, { epsilon: 0.1, iterations: 5 }).map(({ shader }) => shader);
+        assert.deepEqual(shaders, [`sinkhorn_${variant}`, 'sinkhorn_thread_log', `sinkhorn_${variant}_backward`, 'sinkhorn_thread_log_backward'].map((name) => `sinkhorn/${name}`));
+      }
+    }
+    return Promise.resolve();
+  }));
+
+test('sinkhorn: every variant states the same work', () =>
+  withEngine((engine) => {
+    const shape: SinkhornCase = { batch: 3, n: 5, m: 7, epsilon: 0.1, iterations: 6 };
+    const works = VARIANTS.map((variant) => {
+      force(engine, variant);
+      const calls = launches(engine, shape, { epsilon: 0.1, iterations: 6 });
+      return (['flops', 'bytes'] as const).map((what) => Math.round(calls.reduce((sum, call) => sum + (call[what] ?? 0), 0)));
+    });
+    const [entries, masses, history] = [3 * 35, 3 * 12, 3 * 7 * 6];
+    // Both passes read costs and masses; one writes plan, residuals, iterations and history, the other reads plan's gradient and history and writes gradients.
+    const expected = [12 * entries * 6, 4 * (2 * (entries + masses) + entries + 6 + history + 2 * entries + history + masses)];
+    for (const work of works) assert.deepEqual(work, expected);
+    return Promise.resolve();
   }));
 
 test('sinkhorn: shapes and options that do not fit are refused in words', () =>

@@ -19,10 +19,11 @@ const VARIANTS: readonly (readonly [string, string | null])[] = [
   ['tiled', 'wide'],
   ['tiled', 'narrow'],
   ['thread', null],
+  ['lanes', null],
 ];
 
-/** Rows and columns that variant 'thread' takes. */
-const MOST_IN_THREAD = 16;
+/** Rows and columns that some variants take. */
+const MOST: Readonly<Record<string, number>> = { thread: 16, lanes: 16 };
 
 function force([variant, tiles]: readonly [string, string | null]): void {
   engine.force('sinkhorn', variant);
@@ -87,7 +88,7 @@ for (const variant of VARIANTS) {
     property(
       'sinkhorn',
       4,
-      fc.tuple(problems(variant[0] === 'thread' ? MOST_IN_THREAD : 20), fc.record({ epsilon: fc.constantFrom(0.05, 0.1, 0.5), iterations: whole(1, 20), rho: relaxations, prior: fc.constantFrom('none', 'shared', 'own'), zeros: fc.boolean() })),
+      fc.tuple(problems(MOST[variant[0]] ?? 20), fc.record({ epsilon: fc.constantFrom(0.05, 0.1, 0.5), iterations: whole(1, 20), rho: relaxations, prior: fc.constantFrom('none', 'shared', 'own'), zeros: fc.boolean() })),
       async ([problem, { prior, zeros, ...options }]) => {
         force(variant);
         const { batch, n, m, seed } = problem;

@@ -10,7 +10,7 @@ import { expectShape, formatShape, gridFor, ShapeError, type Engine, type Tensor
 
 /** Problems that lie beside each other. */
 const BLOCK = 32;
-/** Rows or columns at most, as `MAX_THREAD_SIZE` of the engine's kernel. */
+/** Rows or columns at most, as `MAX_SMALL_SIZE` of the engine's kernel. */
 const MAX_SIZE = 16;
 
 /** Sides of a problem that a half-iteration updates. */

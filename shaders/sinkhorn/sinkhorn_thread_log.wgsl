@@ -1,6 +1,6 @@
 // Batched entropic optimal transport of small problems, second launch: those whose scalings left the range of f32 in
-// sinkhorn_thread.wgsl (used = 0 there), solved in the log domain as in sinkhorn.wgsl, one thread per problem. Such problems
-// are few or none, so that this is kept short rather than fast: every other thread ends at once.
+// sinkhorn_thread.wgsl or sinkhorn_lanes.wgsl (used = 0 there), solved in the log domain as in sinkhorn.wgsl, one thread per
+// problem. Such problems are few or none, so that this is kept short rather than fast: every other thread ends at once.
 //
 //   u_i = lambda (log a_i - LSE_j(v_j + K_ij)),   v_j = lambda (log b_j - LSE_i(u_i + K_ij)),   from v = 0
 //   plan_ij = exp(u_i + v_j + K_ij)
@@ -8,7 +8,7 @@
 // Potentials and K are sums (hi, lo) with hi a multiple of 1/1024, see logits.wgsl.
 //
 //   cost, prior, a, b, plan, residual, used as in sinkhorn_thread.wgsl, whose results for such a problem are replaced
-//   record as there (KEEP), but for such a problem its rows are
+//   record as in the first launch (KEEP), but for such a problem its rows are
 //     0                  the number of iterations done, negative
 //     1 + t M + j        v_j of every second iteration: hi where t - 1 has its place, and lo in the place of t
 //     1 + (T + 1) M + e  hi of K_e, and then N M times lo
@@ -18,6 +18,8 @@
 const N: u32 = 12u;
 const M: u32 = 12u;
 const PROBLEMS: u32 = 32u;
+// Problems whose records are interleaved: PROBLEMS after sinkhorn_thread.wgsl, 1 after sinkhorn_lanes.wgsl.
+const NEIGHBOURS: u32 = 32u;
 const PRIOR: bool = false;
 const KEEP: bool = true;
 
@@ -55,7 +57,7 @@ var<private> problem: u32;
 var<private> record_at: u32;
 
 fn keep(row: u32, value: f32) {
-  record[record_at + row * PROBLEMS] = value;
+  record[record_at + row * NEIGHBOURS] = value;
 }
 
 fn grid(x: f32) -> f32 {
@@ -191,6 +193,6 @@ fn main(
   if (used[problem] > 0u) {
     return;
   }
-  record_at = group * PROBLEMS * (1u + (params.iterations + 1u) * M + 2u * N * M + N + M) + lane;
+  record_at = (problem - problem % NEIGHBOURS) * (1u + (params.iterations + 1u) * M + 2u * N * M + N + M) + problem % NEIGHBOURS;
   solve();
 }

@@ -1,5 +1,5 @@
 // Exact gradient of sinkhorn_thread_log.wgsl: the few problems that were solved in the log domain, walked back there, one
-// thread per problem (all others end at once: sinkhorn_thread_backward.wgsl has them). Formulas in sinkhorn_backward.wgsl.
+// thread per problem (all others end at once: the launch before had them). Formulas in sinkhorn_backward.wgsl.
 // The record has every second v; what lies between is iterated again. As there, with hard marginals the remainder of sum q
 // is taken out every 16th step.
 //
@@ -10,6 +10,8 @@
 const N: u32 = 12u;
 const M: u32 = 12u;
 const PROBLEMS: u32 = 32u;
+// Problems whose records are interleaved: PROBLEMS after sinkhorn_thread.wgsl, 1 after sinkhorn_lanes.wgsl.
+const NEIGHBOURS: u32 = 32u;
 const RELAXED: bool = false;
 
 const DEAD: f32 = -1e30;
@@ -45,7 +47,7 @@ var<private> problem: u32;
 var<private> record_at: u32;
 
 fn kept(row: u32) -> f32 {
-  return record[record_at + row * PROBLEMS];
+  return record[record_at + row * NEIGHBOURS];
 }
 
 fn grid(x: f32) -> f32 {
@@ -207,7 +209,7 @@ fn main(
   if (problem >= params.problems) {
     return;
   }
-  record_at = group * PROBLEMS * (1u + (params.iterations + 1u) * M + 2u * N * M + N + M) + lane;
+  record_at = (problem - problem % NEIGHBOURS) * (1u + (params.iterations + 1u) * M + 2u * N * M + N + M) + problem % NEIGHBOURS;
   let done = kept(0u);
   if (done > 0.0) {
     return;

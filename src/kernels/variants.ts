@@ -39,8 +39,11 @@ export const VARIANT_FAMILIES: Readonly<Record<string, VariantFamily>> = {
   'relation-marginals': { base: 'serial', variants: { serial: [], workgroup: [] } },
   /** Pixels per thread: 4 or 16. */
   'augment-images': { base: 'few', variants: { few: [], many: [] } },
-  /** One problem per workgroup, per thread, per workgroup with the matrix in registers, per group of four threads, or all problems spread over the device in launches. */
-  sinkhorn: { base: 'workgroup', variants: { workgroup: [], thread: [], grid: [], simd: [], tiled: [] } },
+  /**
+   * One problem per workgroup, per thread, per 2 to 8 lanes, per workgroup with the matrix in registers, per group of four
+   * threads, or all problems spread over the device in launches.
+   */
+  sinkhorn: { base: 'workgroup', variants: { workgroup: [], thread: [], lanes: [], grid: [], simd: [], tiled: [] } },
   /** Threads per row and per tile of columns of the launches for large transport problems. */
   'sinkhorn-tiles': { base: 'wide', variants: { wide: [], narrow: [] } },
   /**

@@ -3,6 +3,7 @@ import { gridFor, type Engine } from '../../engine/index.js';
 import { logitsOf } from './logits.js';
 import { CHECK_EVERY, historyFor, type TransportGradients, type TransportProblem } from './problem.js';
 import { fillMatrix, offsetsOf, type ScaledSolution } from './scaling.js';
+import { backwardWork, forwardWork } from './work.js';
 import { differentiateInWorkgroups, solveByLogits } from './workgroup.js';
 
 /** Entries of a block along a side, and blocks of a tile at most. */
@@ -62,8 +63,7 @@ export function solveInGrids(engine: Engine, problem: TransportProblem): ScaledS
     tensors: { a, b, lines, ...results, history },
     params: { problems: batch, iterations, check_every: CHECK_EVERY, tolerance, relaxation, excess },
     workgroups: gridFor(batch, 1),
-    flops: batch * n * m * iterations * 2 * 2,
-    bytes: 4 * (2 * results.plan.size + history.size),
+    ...forwardWork(problem),
   });
   const solution = { ...results, history, logits, lines };
   solveByLogits(engine, problem, solution, lanesFor(engine), true);
@@ -72,7 +72,7 @@ export function solveInGrids(engine: Engine, problem: TransportProblem): ScaledS
 
 /** The gradient of `solveInGrids`; writes every element of dcost, da and db. */
 export function differentiateInGrids(engine: Engine, problem: TransportProblem, solution: ScaledSolution, gradients: TransportGradients): void {
-  const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, a, b } = problem;
+  const { batch, iterations, inverseEpsilon, lambda, relaxation, a, b } = problem;
   const { history, logits, lines } = solution;
   // Until the end, the buffer of the cost's gradient holds the matrix.
   fillMatrix(engine, problem, logits, lines, gradients.dcost);
@@ -82,8 +82,7 @@ export function differentiateInGrids(engine: Engine, problem: TransportProblem, 
     tensors: { history, a, b, ...gradients },
     params: { problems: batch, iterations, inverse_epsilon: inverseEpsilon, lambda, relaxation },
     workgroups: gridFor(batch, 1),
-    flops: batch * n * m * iterations * 2 * 5,
-    bytes: 4 * (3 * batch * n * m + history.size),
+    ...backwardWork(problem),
   });
-  differentiateInWorkgroups(engine, problem, solution, gradients, lanesFor(engine));
+  differentiateInWorkgroups(engine, problem, solution, gradients, lanesFor(engine), true);
 }

@@ -10,7 +10,6 @@ export function logitsOf(engine: Engine, { cost, prior, inverseEpsilon }: Transp
     tensors: { cost, prior: prior ?? cost, y },
     params: { count: cost.size, period: prior?.size ?? 1, ...splitInverse(inverseEpsilon) },
     workgroups: gridFor(cost.size),
-    bytes: 4 * (3 * cost.size + (prior?.size ?? 0)),
   });
   return y;
 }

@@ -31,7 +31,6 @@ export function offsetsOf(engine: Engine, problem: TransportProblem, logits: Ten
       tensors: { logits, lines, scalings, history },
       params: { problems: batch, ...side, iterations },
       workgroups: gridFor(batch * side.lines, 1),
-      bytes: 4 * logits.size,
     });
   }
   return { lines, scalings };
@@ -45,6 +44,5 @@ export function fillMatrix(engine: Engine, { cost, n, m }: TransportProblem, log
     tensors: { logits, lines, matrix, transposed: transposed ?? engine.empty([4]) },
     params: { count: cost.size, n, m },
     workgroups: gridFor(cost.size),
-    bytes: (transposed ? 16 : 12) * cost.size,
   });
 }

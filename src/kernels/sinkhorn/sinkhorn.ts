@@ -2,7 +2,7 @@ import type { Engine, Tensor } from '../../engine/index.js';
 import { problemKey } from '../problem-key.js';
 import { differentiateInGrids, fitsGrid, solveInGrids } from './grid.js';
 import { checkProblem, type SinkhornOptions, type TransportGradients, type TransportProblem, type TransportSolution } from './problem.js';
-import { differentiateInThreads, MAX_THREAD_SIZE, solveInThreads } from './thread.js';
+import { differentiateSmall, MAX_SMALL_SIZE, solveSmall } from './small.js';
 import { differentiateInTiles, solveInTiles } from './tiled.js';
 import { differentiateInWorkgroups, MAX_WORKGROUP_SIZE, solveInWorkgroups } from './workgroup.js';
 
@@ -16,20 +16,15 @@ export interface SinkhornResult {
   readonly iterationsUsed: Tensor;
 }
 
-type Variant = 'thread' | 'grid' | 'workgroup' | 'simd' | 'tiled';
+type Variant = 'thread' | 'lanes' | 'grid' | 'workgroup' | 'simd' | 'tiled';
 
 /** The GPU's largest tile: 8 x 8 entries, and twice that backward, are what its registers hold beside everything else. */
 const GPU_BLOCKS = 2;
-/**
- * The largest problem for a thread of a GPU, which has 128 to 255 registers: the matrix, and for a gradient as many numbers
- * again beside it.
- */
-const GPU_THREAD_SIZE = { forward: 12, gradient: 8 };
 
 /**
  * Problems of up to 16 rows and columns fit the registers of a thread, larger ones those of a grid of lanes; both save two
- * launches per iteration. On a GPU (by reasoning: none was at hand) a thread takes only what its registers hold, a grid any
- * other. What is left and fits a workgroup iterates there in the log domain on a GPU: sizes between the largest grid and 128.
+ * launches per iteration. A thread of a GPU does not have that many registers, and 64 problems would be 64 threads of
+ * thousands: there (by reasoning: none was at hand) a small problem has several lanes, and a grid takes up to 80. What is left and fits a workgroup iterates there in the log domain on a GPU: sizes between the largest grid and 128.
  * All larger ones are spread over the device.
  */
 function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: TransportProblem): Variant {
@@ -38,19 +33,19 @@ function chooseVariant(engine: Engine, { batch, n, m, iterations, keep }: Transp
   if (size > MAX_WORKGROUP_SIZE) return engine.choose('sinkhorn', ['tiled'], 'tiled');
   const problem = problemKey({ b: batch, n, m, t: iterations }, { gradient: keep });
   const grid = fitsGrid({ n, m });
-  const inThread = software ? size <= MAX_THREAD_SIZE : size <= GPU_THREAD_SIZE[keep ? 'gradient' : 'forward'];
-  const candidates: Variant[] = ['workgroup', 'simd', 'tiled', ...(grid ? (['grid'] as const) : []), ...(size <= MAX_THREAD_SIZE ? (['thread'] as const) : [])];
+  const small = size <= MAX_SMALL_SIZE;
+  const candidates: Variant[] = ['workgroup', 'simd', 'tiled', ...(grid ? (['grid'] as const) : []), ...(small ? (['thread', 'lanes'] as const) : [])];
   const larger = size <= 128 && !software ? 'workgroup' : 'tiled';
-  const rule = inThread ? 'thread' : grid && (software || fitsGrid({ n, m }, GPU_BLOCKS)) ? 'grid' : larger;
+  const rule = small ? (software ? 'thread' : 'lanes') : grid && (software || fitsGrid({ n, m }, GPU_BLOCKS)) ? 'grid' : larger;
   return engine.choose('sinkhorn', candidates, rule, problem);
 }
 
 /** The solution by the chosen variant, and its backward pass. */
 function solve(engine: Engine, problem: TransportProblem): { solution: TransportSolution; differentiate: (gradients: TransportGradients) => void } {
   const variant = chooseVariant(engine, problem);
-  if (variant === 'thread') {
-    const solution = solveInThreads(engine, problem);
-    return { solution, differentiate: (gradients) => differentiateInThreads(engine, problem, solution, gradients) };
+  if (variant === 'thread' || variant === 'lanes') {
+    const solution = solveSmall(engine, problem, variant);
+    return { solution, differentiate: (gradients) => differentiateSmall(engine, problem, solution, gradients, variant) };
   }
   if (variant === 'grid') {
     const solution = solveInGrids(engine, problem);
@@ -67,8 +62,8 @@ function solve(engine: Engine, problem: TransportProblem): { solution: Transport
 /**
  * Entropic optimal transport for a batch of problems, rows first, and its exact gradient by walking the iterations
  * backwards; differentiable in cost, a and b. Problems iterate in scalings of a matrix of exponentials taken once: all
- * iterations in one launch, by default a problem to a thread up to 16 rows and columns (on a GPU up to 12, or 8 for a gradient) and to a grid of
- * lanes up to about 160 (on a GPU 80), and two launches per iteration beyond. On a GPU, problems of 81 to 128
+ * iterations in one launch, by default a problem to a thread up to 16 rows and columns (on a GPU to 2 to 8 lanes) and to a
+ * grid of lanes up to about 160 (on a GPU 80), and two launches per iteration beyond. On a GPU, problems of 81 to 128
  * rows or columns have a workgroup each, still in one launch, which iterates in the log domain. Scalings that leave the range
  * of f32 are replaced by the log domain, in the same launches or by a second one; see docs/sinkhorn.md.
  *

@@ -4,6 +4,7 @@ import { problemKey } from '../problem-key.js';
 import { logitsOf } from './logits.js';
 import { fillMatrix, offsetsOf, sidesOf, type ScaledSolution } from './scaling.js';
 import { CHECK_EVERY, historyFor, type TransportGradients, type TransportProblem } from './problem.js';
+import { backwardWork, forwardWork } from './work.js';
 
 /** Iterations between two corrections of what rounding adds to the gradients of the masses. */
 const BALANCE_EVERY = 16;
@@ -44,7 +45,7 @@ export function solveInTiles(engine: Engine, problem: TransportProblem): ScaledS
   const used = engine.zeros([batch], 'u32');
   const history = historyFor(engine, problem, [batch, iterations + 1, n + m, 2]);
   const miss = engine.empty([batch, n]);
-  const work = { flops: 2 * plan.size, bytes: 4 * plan.size };
+  const work = forwardWork(problem);
   const { lines, scalings } = offsetsOf(engine, problem, logits, history);
   // The plan's buffer holds the matrix until the plan is there.
   const transposed = engine.empty([batch, m, n], 'f32', 'sinkhorn matrix, transposed');
@@ -57,7 +58,7 @@ export function solveInTiles(engine: Engine, problem: TransportProblem): ScaledS
       params: { problems: batch, ...sides[side], step, iterations, relaxation },
       ...launch,
       constants: { ...launch.constants, KEEP: keep },
-      ...work,
+      flops: work.flops / (2 * iterations),
     });
   };
   const look = (step: number, store: boolean): void => {
@@ -67,8 +68,7 @@ export function solveInTiles(engine: Engine, problem: TransportProblem): ScaledS
       params: { problems: batch, n, m, excess },
       ...launches.row,
       constants: { ...launches.row.constants, STORE: store },
-      flops: 5 * plan.size,
-      bytes: 12 * plan.size,
+      ...(store ? { bytes: work.bytes } : {}),
     });
     engine.dispatch({
       shader: 'sinkhorn/tiled_residual',
@@ -109,9 +109,9 @@ export function differentiateInTiles(engine: Engine, problem: TransportProblem, 
       params: shared,
       ...line,
       constants: { ...line.constants, ROWS: rows },
-      bytes: 8 * plan.size,
     });
   }
+  const work = backwardWork(problem);
   for (let step = iterations; step >= 1; step--) {
     if (relaxation === 0 && step < iterations && (iterations - step) % BALANCE_EVERY === 0) {
       engine.dispatch({ shader: 'sinkhorn/tiled_backward_balance', tensors: { b, history, flows, dmass: db }, params: { ...size, step }, ...launches.problems });
@@ -123,8 +123,7 @@ export function differentiateInTiles(engine: Engine, problem: TransportProblem, 
         params: { ...shared, step },
         ...update,
         constants: { ...update.constants, ROWS: rows },
-        flops: 2 * plan.size,
-        bytes: 4 * plan.size,
+        flops: work.flops / 2 / (2 * iterations),
       });
     }
   }
@@ -133,10 +132,10 @@ export function differentiateInTiles(engine: Engine, problem: TransportProblem, 
     tensors: { dplan, history, flows, dcost },
     params: { ...size, inverse_epsilon: inverseEpsilon },
     workgroups: gridFor(batch * Math.ceil(n / 16) * Math.ceil(m / 64), 1),
-    flops: 4 * plan.size * iterations,
-    bytes: 12 * plan.size,
+    flops: work.flops / 2,
+    bytes: work.bytes,
   });
   for (const [mass, y] of [[a, da], [b, db]] as const) {
-    engine.dispatch({ shader: 'sinkhorn/tiled_backward_finish', tensors: { mass, y }, params: { count: y.size }, workgroups: gridFor(y.size), bytes: 8 * y.size });
+    engine.dispatch({ shader: 'sinkhorn/tiled_backward_finish', tensors: { mass, y }, params: { count: y.size }, workgroups: gridFor(y.size) });
   }
 }

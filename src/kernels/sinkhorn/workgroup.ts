@@ -2,6 +2,7 @@
 import { gridFor, type Engine } from '../../engine/index.js';
 import { logitsOf } from './logits.js';
 import { CHECK_EVERY, historyFor, type LogitsSolution, type TransportGradients, type TransportProblem } from './problem.js';
+import { backwardWork, forwardWork } from './work.js';
 
 /** Rows or columns that a workgroup takes at most: the backward pass keeps four numbers of each in workgroup memory. */
 export const MAX_WORKGROUP_SIZE = 256;
@@ -29,7 +30,7 @@ export function solveByLogits(engine: Engine, problem: TransportProblem, solutio
     params: { problems: batch, iterations, check_every: CHECK_EVERY, tolerance, relaxation, excess },
     workgroups: gridFor(batch, slots),
     // What is left over is few or none.
-    ...(left ? {} : { flops: batch * n * m * iterations * 2 * 5, bytes: 4 * (logits.size + plan.size + history.size) }),
+    ...(left ? {} : forwardWork(problem)),
   });
 }
 
@@ -54,13 +55,14 @@ export function solveInWorkgroups(engine: Engine, problem: TransportProblem, var
   return solution;
 }
 
-/** The gradient of `solveByLogits`, in one launch; of the problems solved there it writes every element of dcost, da and db. */
+/** The gradient of `solveByLogits`, in one launch, of all problems or of those that were left to it; of these it writes every element of dcost, da and db. */
 export function differentiateInWorkgroups(
   engine: Engine,
   problem: TransportProblem,
   { history, logits }: LogitsSolution,
   gradients: TransportGradients,
   variant: WorkgroupVariant,
+  left = false,
 ): void {
   const { batch, n, m, iterations, inverseEpsilon, lambda, relaxation, a, b } = problem;
   const { lanes, slots } = geometryOf(variant, problem);
@@ -72,7 +74,6 @@ export function differentiateInWorkgroups(
     tensors: { logits, a, b, history, ...gradients },
     params: { problems: batch, iterations, inverse_epsilon: inverseEpsilon, lambda, relaxation },
     workgroups: gridFor(batch, slots),
-    flops: batch * n * m * iterations * 2 * 7,
-    bytes: 4 * (2 * logits.size + history.size),
+    ...(left ? {} : backwardWork(problem)),
   });
 }
