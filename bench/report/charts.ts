@@ -28,6 +28,10 @@ export interface RooflineSeries {
   readonly points: readonly RooflinePoint[];
 }
 
+/** The roofline's size, and about that of the part within its axes, in pixels. */
+const CHART = { width: 1000, height: 480 };
+const PLOT = { width: 890, height: 405 };
+
 /** The nearest powers of ten around positive values. */
 function decades(values: readonly number[]): [number, number] {
   return [10 ** Math.floor(Math.log10(Math.min(...values))), 10 ** Math.ceil(Math.log10(Math.max(...values) * 1.0001))];
@@ -57,10 +61,14 @@ export function rooflineChart(series: readonly RooflineSeries[], bandwidth: numb
     [ridge, compute],
     [right, compute],
   ];
+  // Where the slope enters the chart, and a fifth of the way from there to the ridge.
+  const entry = Math.max(left, bottom / bandwidth);
+  const early = entry * (ridge / entry) ** 0.2;
+  const steepness = (Math.atan2(PLOT.height / Math.log(top / bottom), PLOT.width / Math.log(right / left)) * 180) / Math.PI;
   const roofLabel = { ...FONT, show: true, color: 'var(--ink)', fontWeight: 600, textBorderColor: 'var(--card)', textBorderWidth: 3 };
   const peaks = [
-    // Above the slope's beginning: points gather near the ridge and below the line.
-    { value: [left, left * bandwidth], label: { ...roofLabel, position: [8, -50], formatter: `copy ${formatRate(bandwidth, 'B/s')}` } },
+    // Along the slope, near its beginning: points gather near the ridge and below the line.
+    { value: [early, early * bandwidth], label: { ...roofLabel, position: [0, 0], align: 'center', verticalAlign: 'bottom', offset: [0, -5], rotate: steepness, formatter: `copy ${formatRate(bandwidth, 'B/s')}` } },
     { value: [right, compute], label: { ...roofLabel, position: [0, -18], align: 'right', formatter: `f32 multiply-add ${formatRate(compute, 'FLOP/s')}` } },
   ];
   const option = {
@@ -87,12 +95,12 @@ export function rooflineChart(series: readonly RooflineSeries[], bandwidth: numb
         labelLayout: { hideOverlap: true, moveOverlap: 'shiftY' },
         data: own.map((point) => ({
           value: [point.intensity, point.rate],
-          label: { ...FONT, fontSize: 11, show: named.has(point), position: 'right', distance: 6, formatter: point.name },
+          label: { ...FONT, fontSize: 11, textBorderColor: 'var(--card)', textBorderWidth: 2, show: named.has(point), position: 'right', distance: 6, formatter: point.name },
         })),
       })),
     ],
   };
-  return toSvg(option, 1000, 480, `Roofline of ${points.length} rows under ${formatRate(bandwidth, 'B/s')} and ${formatRate(compute, 'FLOP/s')}`);
+  return toSvg(option, CHART.width, CHART.height, `Roofline of ${points.length} rows under ${formatRate(bandwidth, 'B/s')} and ${formatRate(compute, 'FLOP/s')}`);
 }
 
 /** Measured points and the fitted power law through them, both axes logarithmic. */
