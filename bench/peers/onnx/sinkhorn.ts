@@ -11,7 +11,8 @@ export interface TransportSettings {
 }
 
 /**
- * The plan from scalings of K = exp(−C / ε): u = a / (K v), v = b / (Kᵀ u), from v = 1; scalings are rows [P, 1, n].
+ * The plan from scalings of K = exp(−C / ε): u = a / (K v), v = b / (Kᵀ u), from v = 1. Scalings are rows [P, 1, n]: with
+ * columns, or by Mul and ReduceSum, a run took several times as long in Chrome on SwiftShader.
  * @param cost [P, n, n]
  * @param a masses of the rows [P, n]
  * @param b masses of the columns [P, n]
