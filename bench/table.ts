@@ -4,7 +4,7 @@ import { adapterLine, droppedOf, ratesOf, shortSamples, softwareMark, timeOf } f
 import { formatRate, formatSeconds, formatShare, intervalText, threeDigits } from './format.js';
 import type { BenchResult, Comparison, Row, TrainingFigures } from './harness/schema.js';
 import { noiseWarnings } from './noise.js';
-import { raceVerdicts, verdictCounts } from './peers/bars.js';
+import { othersText, raceVerdicts, verdictCounts } from './peers/bars.js';
 import { median } from '../src/timing/statistics.js';
 
 /** Rows of cells in columns; the first row is the head. */
@@ -120,20 +120,23 @@ export function trainingLines(step: TrainingFigures, timer: BenchResult['timer']
   ];
 }
 
-/** The races beside other libraries: the best of them over Zygo, the bar, and who was there. */
+/** The races beside other libraries: the fastest contestant over Zygo, the bar, and everyone who took part. */
 export function peerLines(result: BenchResult): string[] {
   const races = raceVerdicts(result);
-  const cells = races.map(({ race, best, comparison, bar, verdict }) => [
-    comparison ? `${threeDigits(comparison.ratio)}x` : '-',
-    comparison ? intervalText(comparison) : '-',
-    bar === null ? '-' : `${bar}x`,
-    verdict,
-    best?.implementation ?? '-',
-    race.replace('Peers: ', ''),
-  ]);
+  const cells = races.map((given) => {
+    const { race, comparison, bar, verdict } = given;
+    return [
+      comparison ? `${threeDigits(comparison.ratio)}x` : '-',
+      comparison ? intervalText(comparison) : '-',
+      bar === null ? '-' : `${bar}x`,
+      verdict,
+      race.replace('Peers: ', ''),
+      othersText(given),
+    ];
+  });
   return [
     ...result.peers.map(({ name, version, note }) => (version === null ? `${name}: ${note}` : `${name} ${version}: ${note}`)),
-    ...(cells.length > 0 ? [...columns([['best / Zygo', '95 % interval', 'bar', 'verdict', 'best', 'race'], ...cells]), `Bars: ${verdictCounts(races)}.`] : []),
+    ...(cells.length > 0 ? [...columns([['best / Zygo', '95 % interval', 'bar', 'verdict', 'race', 'all others / Zygo'], ...cells]), `Bars: ${verdictCounts(races)}.`] : []),
   ];
 }
 

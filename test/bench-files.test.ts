@@ -400,6 +400,16 @@ test('a race is judged by the fastest other library and the whole interval', () 
   assert.equal(verdict({}), 'no peer');
 });
 
+test('of several forms of one library the fastest is judged, whatever their order, and all are shown', () => {
+  const forms = race({ 'quick, log domain': 9, 'quick, scaling form': 1.5, 'slow, scaling form': 4 });
+  const [{ best, comparison, verdict, others }] = raceVerdicts(forms);
+  assert.deepEqual([best?.implementation, comparison?.ratio, verdict], ['quick, scaling form', 1.5, 'missed']);
+  assert.deepEqual(others.map(({ row: { implementation } }) => implementation), ['quick, scaling form', 'slow, scaling form', 'quick, log domain', 'mute']);
+  const [text, html] = [endLines(forms).join('\n'), renderBenchReport(forms)];
+  for (const shown of [text, html]) assert.ok(shown.includes('quick, scaling form 1.50x (judged); slow, scaling form 4.00x; quick, log domain 9.00x; mute: failed'));
+  assert.match(html, /quick, scaling form<span class="tag">judged<\/span>/);
+});
+
 test('the bar of matrix products is higher on a GPU', () => {
   assert.deepEqual([barOf('matmul', true), barOf('matmul', false), barOf('windowAttention', false)], [1, 1.3, 2]);
 });

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as ort from 'onnxruntime-web';
-import { hasModel, opModel } from '../bench/peers/onnx/op-models.js';
+import { opModel } from '../bench/peers/onnx/op-models.js';
 import { swinModel } from '../bench/peers/onnx/swin.js';
-import type { OpTask } from '../bench/peers/peer.js';
+import { AS_DOCUMENTED } from '../bench/peers/peer.js';
 import { classifierScores } from '../bench/peers/swin-reference.js';
 import { inferenceTask } from '../bench/suites/peer-inference.js';
-import { attentionPeer, layerNormPeer, linearPeer, productPeer, softmaxPeer } from '../bench/suites/peers.js';
+import { attentionPeer, layerNormPeer, linearPeer, productPeer, sinkhornPeer, softmaxPeer } from '../bench/suites/peers.js';
 import type { PeerCase } from '../bench/suites/peer-contestants.js';
 import type { Input } from '../src/verify/values.js';
 import { relativeError } from '../src/verify/compare.js';
@@ -30,15 +30,15 @@ const CASES: readonly PeerCase[] = [
   attentionPeer(STAGE, 2),
   attentionPeer({ ...STAGE, shift: 0 }, 2),
   attentionPeer({ ...STAGE, size: 4, shift: 0 }, 1),
+  sinkhornPeer(4, 5, 4),
+  sinkhornPeer(4, 12, 50),
 ];
 
 for (const own of CASES) {
   test(`${own.given.op} ${own.given.shape} as a model equals the float64 reference`, async () => {
     const { op, given, settings } = own;
-    assert.ok(hasModel(op));
     const inputs = given.inputs();
-    const task: OpTask & { op: typeof op } = { kind: 'op', op, inputs, settings, dy: null };
-    const { bytes, fed, shape } = opModel(task);
+    const { bytes, fed, shape } = opModel({ kind: 'op', op, inputs, settings, form: AS_DOCUMENTED, dy: null });
     const result = await evaluate(bytes, Object.fromEntries(fed.map((name) => [name, inputs[name]])));
     assert.deepEqual(result.shape, shape);
     const doubles = Object.fromEntries(Object.entries(inputs).map(([name, { data }]) => [name, Float64Array.from(data)]));

@@ -1,8 +1,12 @@
-/** How Zygo is judged beside other libraries: against the fastest of them, and against a bar that was set beforehand. */
+/**
+ * How Zygo is judged beside other libraries: against the fastest of all their contestants (a library may have several in a
+ * race, one for each form of the op), and against a bar that was set beforehand.
+ */
 import { isBelow } from '../../src/timing/statistics.js';
+import { threeDigits } from '../format.js';
 import type { BenchResult, Comparison, Row } from '../harness/schema.js';
 
-/** How many times as long as Zygo the best library must take. */
+/** How many times as long as Zygo the fastest other contestant must take. */
 interface Bar {
   readonly software: number;
   readonly gpu: number;
@@ -20,11 +24,20 @@ const BARS: Readonly<Record<string, Bar>> = { matmul: DENSE, linear: DENSE, wind
  */
 export type BarVerdict = 'met' | 'missed' | 'unclear' | 'no bar' | 'no peer' | 'no time';
 
+/** Another library's part in a race, in one of its forms. */
+export interface Other {
+  readonly row: Row;
+  /** Its time over Zygo's; null where one of the two has none. */
+  readonly comparison: Comparison | null;
+}
+
 /** One race as it is told. */
 export interface RaceVerdict {
   readonly race: string;
   readonly rows: readonly Row[];
-  /** The fastest library's row; null without one. */
+  /** All contestants but Zygo, the fastest first, those without a time last. */
+  readonly others: readonly Other[];
+  /** The fastest of them, which Zygo is judged against; null when none has a time. */
   readonly best: Row | null;
   /** Its time over Zygo's. */
   readonly comparison: Comparison | null;
@@ -45,19 +58,33 @@ function judge(comparison: Comparison, bar: number | null): BarVerdict {
   return isBelow(comparison, bar) ? 'missed' : 'unclear';
 }
 
+/** Without a time a row stands behind all others. */
+const timeOf = ({ row }: Other): number => row.summary?.wall.median ?? Infinity;
+
 /** The races of a result in order. */
 export function raceVerdicts(result: Pick<BenchResult, 'rows' | 'comparisons' | 'environment'>): RaceVerdict[] {
   const races = new Map<string, Row[]>();
   for (const row of result.rows) if (row.section === 'peers') races.set(row.group, [...(races.get(row.group) ?? []), row]);
   return [...races].map(([race, rows]) => {
     const bar = barOf(rows[0].op, result.environment.adapter.software);
-    const rivals = rows.filter(({ implementation, summary }) => implementation !== 'zygo' && summary !== null);
-    const [best = null] = rivals.sort((a, b) => (a.summary?.wall.median ?? 0) - (b.summary?.wall.median ?? 0));
-    const comparison = result.comparisons.find(({ group, above }) => group === race && above === best?.id) ?? null;
+    const others = rows
+      .filter(({ implementation }) => implementation !== 'zygo')
+      .map((row) => ({ row, comparison: result.comparisons.find(({ group, above }) => group === race && above === row.id) ?? null }))
+      .sort((a, b) => timeOf(a) - timeOf(b) || 0);
+    const [first] = others;
+    const best = first && first.row.summary ? first.row : null;
+    const comparison = best && first.comparison;
     const timed = rows.some(({ implementation, summary }) => implementation === 'zygo' && summary !== null);
     const verdict = !timed ? 'no time' : comparison ? judge(comparison, bar) : 'no peer';
-    return { race, rows, best, comparison, bar, verdict };
+    return { race, rows, others, best, comparison, bar, verdict };
   });
+}
+
+/** Every contestant but Zygo with its time over Zygo's, the one that was judged first: "jax-js 3.1x (judged); tfjs 9x; other: wrong". */
+export function othersText({ others, best }: RaceVerdict): string {
+  return others
+    .map(({ row, comparison }) => `${row.implementation}${comparison ? ` ${threeDigits(comparison.ratio)}x` : `: ${row.status}`}${row === best ? ' (judged)' : ''}`)
+    .join('; ');
 }
 
 /** "7 met, 1 missed". */

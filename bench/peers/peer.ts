@@ -12,6 +12,21 @@ export const PEER_OPS = ['matmul', 'linear', 'layerNorm', 'softmax', 'windowAtte
 /** The name of an op that other libraries are asked for. */
 export type PeerOp = (typeof PEER_OPS)[number];
 
+/** The form of an op that a library computes in one way only. */
+export const AS_DOCUMENTED = 'as documented';
+
+/** The form of Sinkhorn that iterates scalings u, v of the matrix exp(−C / ε), as Zygo does. */
+export const SCALING = 'scaling form';
+
+/** The form of Sinkhorn that iterates potentials f, g by log-sum-exp. */
+export const LOG_DOMAIN = 'log domain';
+
+/** The ways in which a library computes an op, by the names that the rows show; the first is the one that is advised. */
+export type Forms<T> = Readonly<Record<string, (task: OpTask) => T>>;
+
+/** The forms of an op that is computed in one way only. */
+export const only = <T>(build: (task: OpTask) => T): Forms<T> => ({ [AS_DOCUMENTED]: build });
+
 /**
  * One op on fixed inputs, float32, row-major:
  * - matmul: a [m, k], b [k, n]
@@ -19,13 +34,16 @@ export type PeerOp = (typeof PEER_OPS)[number];
  * - layerNorm: x [rows, columns], weight and bias [columns], ε 1e-5
  * - softmax: x [rows, columns]
  * - windowAttention: qkv [B, S, S, 3C], table [(2w − 1)², heads]; settings heads, windowSize, shift (S a multiple of w)
- * - sinkhorn: cost [P, n, n], a and b [P, n]; settings epsilon, iterations; y is the plan (f first, from f = g = 0)
+ * - sinkhorn: cost [P, n, n], a and b [P, n]; settings epsilon, iterations (one at least); y is the plan (rows first, from
+ *   scalings of 1). Costs lie in [0, 1] and ε is 0.1, so that exp(−C / ε) needs no offsets in f32
  */
 export interface OpTask {
   readonly kind: 'op';
   readonly op: PeerOp;
   readonly inputs: Readonly<Record<string, Input>>;
   readonly settings: Readonly<Record<string, number>>;
+  /** One of the library's forms of the op. */
+  readonly form: string;
   /** dL/d y when the pass includes the backward one; null for the forward pass alone. */
   readonly dy: Float32Array<ArrayBuffer> | null;
 }
@@ -101,6 +119,8 @@ export interface Peer {
   readonly usage: string;
   /** The device that it computes on. */
   readonly device: GPUDevice;
+  /** The names of its forms of an op: each is a contestant of its own, and Zygo is judged against the fastest. At least one. */
+  formsOf(op: PeerOp): readonly string[];
   /**
    * Uploads the inputs and builds what will be repeated. Compiling may be left to the first run.
    * @throws {PeerGap} when the library cannot do it, with the reason

@@ -64,7 +64,10 @@ def relation_marginals(shape, _):
 
 def patch_merge(shape, _):
     def run(t):
-        x = F.pad(t["x"], (0, 0, 0, t["x"].shape[2] % 2, 0, t["x"].shape[1] % 2))
+        x = t["x"]
+        # F.pad copies its input even where it adds nothing.
+        if x.shape[1] % 2 or x.shape[2] % 2:
+            x = F.pad(x, (0, 0, 0, x.shape[2] % 2, 0, x.shape[1] % 2))
         return torch.cat([x[:, 0::2, 0::2], x[:, 1::2, 0::2], x[:, 0::2, 1::2], x[:, 1::2, 1::2]], -1)
 
     return {"x": normal(*numbers(shape))}, {"eager": run}

@@ -13,7 +13,22 @@ from moves import MOVES, normal, numbers
 EPSILON = 0.1
 
 
-def sinkhorn(cost, a, b, iterations):
+def sinkhorn(cost, a, b, iterations, times):
+    """Scalings u, v of K = exp(-C / epsilon), u first, as Zygo iterates them; the plan from them.
+
+    `times` multiplies matrices [P, n, m] with vectors [P, m]. The transpose is a matrix of its own, so that both products
+    read neighbouring numbers. Costs lie in [0, 1]: K needs no offsets.
+    """
+    kernel = (cost / -EPSILON).exp()
+    transposed = kernel.transpose(1, 2).contiguous()
+    v = torch.ones_like(b)
+    for _ in range(iterations):
+        u = a / times(kernel, v)
+        v = b / times(transposed, u)
+    return kernel * u[:, :, None] * v[:, None, :]
+
+
+def log_sinkhorn(cost, a, b, iterations):
     """Log-domain iterations, f first; the plan from the potentials."""
     log_a, log_b = a.log(), b.log()
     g = torch.zeros_like(log_b)
@@ -29,10 +44,10 @@ def region_pool(x, masks):
     return torch.bmm(flat, x.flatten(1, 2)) / flat.sum(2, keepdim=True).clamp_min(1e-6)
 
 
-def swin_block(t, heads, window, shift):
+def swin_block(t, heads, window, shift, fused=False):
     channels = t["x"].shape[-1]
     normed = F.layer_norm(t["x"], (channels,), t["norm1Weight"], t["norm1Bias"])
-    attended = window_attention(F.linear(normed, t["qkvWeight"], t["qkvBias"]), t["table"], heads, window, shift)
+    attended = window_attention(F.linear(normed, t["qkvWeight"], t["qkvBias"]), t["table"], heads, window, shift, fused)
     mixed = F.linear(attended, t["projWeight"], t["projBias"]) + t["x"]
     normed = F.layer_norm(mixed, (channels,), t["norm2Weight"], t["norm2Bias"])
     return F.linear(F.gelu(F.linear(normed, t["upWeight"], t["upBias"])), t["downWeight"], t["downBias"]) + mixed
@@ -115,7 +130,10 @@ def block(shape, mlp_ratio):
         "upWeight": weight(hidden, channels), "upBias": normal(hidden),
         "downWeight": weight(channels, hidden), "downBias": normal(channels),
     }
-    return named, {"eager": lambda t: swin_block(t, heads, window, shift)}
+    variants = {"eager": lambda t: swin_block(t, heads, window, shift)}
+    if hasattr(F, "scaled_dot_product_attention"):
+        variants["scaled_dot_product_attention"] = lambda t: swin_block(t, heads, window, shift, fused=True)
+    return named, variants
 
 
 def pooling(shape, _):
@@ -127,7 +145,12 @@ def pooling(shape, _):
 def transport(shape, _):
     batch, n, m, iterations = numbers(shape)
     named = {"cost": torch.rand(batch, n, m), "a": torch.full((batch, n), 1 / n), "b": torch.full((batch, m), 1 / m)}
-    return named, {"eager": lambda t: sinkhorn(t["cost"], t["a"], t["b"], iterations)}
+    products = {
+        "scaling form, bmm": lambda matrix, vector: torch.bmm(matrix, vector[:, :, None])[:, :, 0],
+        "scaling form, multiply and sum": lambda matrix, vector: (matrix * vector[:, None, :]).sum(2),
+    }
+    variants = {name: lambda t, times=times: sinkhorn(t["cost"], t["a"], t["b"], iterations, times) for name, times in products.items()}
+    return named, {**variants, "log domain": lambda t: log_sinkhorn(t["cost"], t["a"], t["b"], iterations)}
 
 
 def convolution(shape, _):

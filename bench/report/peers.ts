@@ -3,7 +3,7 @@ import { escape } from '../../src/report/markup.js';
 import { timeOf } from '../figures.js';
 import { formatSeconds, intervalText, threeDigits } from '../format.js';
 import type { BenchResult, Row } from '../harness/schema.js';
-import { raceVerdicts, verdictCounts, type RaceVerdict } from '../peers/bars.js';
+import { othersText, raceVerdicts, verdictCounts, type RaceVerdict } from '../peers/bars.js';
 import { errorText, ratioText } from '../table.js';
 import { barList } from './bars.js';
 import { card } from './parts.js';
@@ -16,19 +16,19 @@ function mark({ verdict }: RaceVerdict): string {
   return `<span class="${kind}">${verdict}</span>`;
 }
 
-/** Zygo first, then each library in a colour of its own. */
+/** Zygo first, then each library in a colour of its own, whatever the form of the op. */
 function colorOf({ peers }: BenchResult, { implementation }: Row): string {
-  return `var(--series-${1 + (1 + peers.findIndex(({ name }) => name === implementation)) % 5})`;
+  return `var(--series-${1 + (1 + peers.findIndex(({ name }) => implementation === name || implementation.startsWith(`${name}, `))) % 5})`;
 }
 
-function bars(result: BenchResult, { race, rows }: RaceVerdict): string {
+function bars(result: BenchResult, { race, rows, best }: RaceVerdict): string {
   const own = rows.find(({ implementation }) => implementation === 'zygo');
   const ownTime = own && timeOf(own);
   const timed = rows.flatMap((row) => {
     const time = timeOf(row);
     if (!time) return [];
     const more = ownTime && row !== own ? { more: `${threeDigits(time.median / ownTime.median)}x` } : {};
-    return [{ name: row.implementation, value: time.median, text: formatSeconds(time.median), color: colorOf(result, row), ...more }];
+    return [{ name: row.implementation, tags: row === best ? ['judged'] : [], value: time.median, text: formatSeconds(time.median), color: colorOf(result, row), ...more }];
   });
   return timed.length === 0 ? '<p>No row of this race has a time.</p>' : barList(timed, race);
 }
@@ -44,7 +44,7 @@ function caption(given: RaceVerdict): string {
 
 /** A table of all races with their verdicts. */
 function summary(races: readonly RaceVerdict[]): string {
-  const head = ['Race', 'Best / Zygo', '95 % interval', 'Fastest other', 'Bar', 'Verdict'];
+  const head = ['Race', 'Fastest other / Zygo', '95 % interval', 'Fastest other', 'Bar', 'All others / Zygo', 'Verdict'];
   const rows = races.map((given) => {
     const { best, comparison, bar } = given;
     const cells = [
@@ -53,6 +53,7 @@ function summary(races: readonly RaceVerdict[]): string {
       comparison ? intervalText(comparison) : '–',
       best?.implementation ?? '–',
       bar === null ? '–' : `${bar}x`,
+      othersText(given),
     ];
     return `<tr>${cells.map((cell) => `<td>${escape(cell)}</td>`).join('')}<td>${mark(given)}</td></tr>`;
   });

@@ -1,7 +1,7 @@
 /** Zygo and other libraries as contestants over one case, checked by one reference. */
 import type { Contestant, Race, ReadyWork } from '../harness/race.js';
 import type { Prepared, RowName } from '../harness/subject.js';
-import type { OpTask, Peer, PeerOp, PeerRun } from '../peers/peer.js';
+import { AS_DOCUMENTED, type OpTask, type Peer, type PeerOp, type PeerRun } from '../peers/peer.js';
 import { expectedOf, outputGradient, subjectOf, type OpCase } from './case.js';
 
 /** Passes of an op that are timed here. */
@@ -31,9 +31,12 @@ export function readyStep({ step, check, against }: Prepared, finish: () => Prom
   };
 }
 
-/** The row of a peer, beside Zygo's. */
-export function peerName(name: RowName, { name: implementation }: Peer): RowName {
-  return { ...name, implementation, variant: 'as documented' };
+/**
+ * The row of a peer, beside Zygo's. Where it has several forms of the op, each is an implementation with a name of its own:
+ * the pace of one says nothing about another.
+ */
+export function peerName(name: RowName, { name: library }: Pick<Peer, 'name'>, form: string = AS_DOCUMENTED): RowName {
+  return { ...name, implementation: form === AS_DOCUMENTED ? library : `${library}, ${form}`, variant: AS_DOCUMENTED };
 }
 
 /** A peer's run with what its outputs must be. */
@@ -54,17 +57,17 @@ function ownContestant(given: OpCase, pass: Pass): Contestant {
   };
 }
 
-function taskOf({ op, given, settings, outputSize }: PeerCase, pass: Pass): OpTask {
-  return { kind: 'op', op, inputs: given.inputs(), settings, dy: pass === 'forward' ? null : outputGradient(given, outputSize) };
+function taskOf({ op, given, settings, outputSize }: PeerCase, pass: Pass, form: string): OpTask {
+  return { kind: 'op', op, inputs: given.inputs(), settings, form, dy: pass === 'forward' ? null : outputGradient(given, outputSize) };
 }
 
-/** A peer's part. */
-export function peerContestant(peer: Peer, own: PeerCase, pass: Pass): Contestant {
+/** A peer's part, in one of its forms of the op. */
+export function peerContestant(peer: Peer, own: PeerCase, pass: Pass, form: string): Contestant {
   const { given, outputSize } = own;
   return {
-    name: peerName(subjectOf(given, { section: 'peers', pass }).name, peer),
+    name: peerName(subjectOf(given, { section: 'peers', pass }).name, peer, form),
     async prepare() {
-      const task = taskOf(own, pass);
+      const task = taskOf(own, pass, form);
       const run = await peer.prepare(task);
       return readyPeer(run, given.against, async () => {
         const outputs = await run.read();
@@ -80,10 +83,10 @@ export function peerContestant(peer: Peer, own: PeerCase, pass: Pass): Contestan
   };
 }
 
-/** The races over an op. */
+/** The races over an op: Zygo, and every form of every library. */
 export function racesOf(own: PeerCase, peers: readonly Peer[]): Race[] {
   return own.passes.map((pass) => ({
     name: `Peers: ${own.given.op} ${own.given.shape}, ${pass}`,
-    contestants: [ownContestant(own.given, pass), ...peers.map((peer) => peerContestant(peer, own, pass))],
+    contestants: [ownContestant(own.given, pass), ...peers.flatMap((peer) => peer.formsOf(own.op).map((form) => peerContestant(peer, own, pass, form)))],
   }));
 }

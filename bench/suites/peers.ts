@@ -39,7 +39,7 @@ export function softmaxPeer(model: string, rows: number, columns: number): PeerC
 
 type AttentionStage = Pick<Stage, 'model' | 'size' | 'channels' | 'heads' | 'windowSize' | 'shift'>;
 
-/** Shifted-window attention; peers compose it of their own ops. */
+/** Shifted-window attention; peers compose it of their own ops, jax-js also with its own attention. */
 export function attentionPeer({ model, size, channels, heads, windowSize, shift }: AttentionStage, batch: number): PeerCase {
   return {
     op: 'windowAttention',
@@ -50,7 +50,7 @@ export function attentionPeer({ model, size, channels, heads, windowSize, shift 
   };
 }
 
-/** Batched Sinkhorn: Zygo's iterates in scaling form; peers compose theirs of their own ops, in the log domain. */
+/** Batched Sinkhorn: Zygo iterates scalings; peers compose theirs of their own ops, in the same form and in the log domain. */
 export function sinkhornPeer(batch: number, n: number, iterations: number): PeerCase {
   return {
     op: 'sinkhorn',

@@ -1,7 +1,9 @@
 /** Moving arrays to and from jax-js, and counting references to them. */
 import { getWebGPUDevice, numpy as np, type Array as JaxArray } from '@jax-js/jax';
 import type { Input } from '../../../src/verify/values.js';
-import type { Arrays } from './ops.js';
+
+/** Arrays by name. */
+export type Arrays = Record<string, JaxArray>;
 
 /** An array on the device. */
 export function upload({ data, shape }: Input): JaxArray {

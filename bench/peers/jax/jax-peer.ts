@@ -3,8 +3,8 @@ import { defaultDevice, getWebGPUDevice, init, jit, numpy as np, vjp } from '@ja
 import { PeerGap, type AdamwTask, type InferenceTask, type OpTask, type Peer, type PeerRun, type PeerTask } from '../peer.js';
 import { JAX_VERSION } from '../versions.js';
 import { adam } from './adam.js';
-import { disposeAll, finish, launch, readAll, shared, uploadAll } from './arrays.js';
-import { JAX_OPS, type Arrays } from './ops.js';
+import { disposeAll, finish, launch, readAll, shared, uploadAll, type Arrays } from './arrays.js';
+import { JAX_OPS } from './ops.js';
 import { inference, prepareStep } from './swin.js';
 
 /** A compiled function of arrays that stay on the device. */
@@ -28,7 +28,7 @@ function repeat(arguments_: readonly Arrays[], compiled: { (...given: Arrays[]):
 }
 
 function prepareOp(task: OpTask): PeerRun {
-  const { constants, forward } = JAX_OPS[task.op](task);
+  const { constants, forward } = JAX_OPS[task.op][task.form](task);
   const inputs = uploadAll(task.inputs);
   if (task.dy === null) {
     const compiled = jit((given: Arrays, fixed: Arrays): Arrays => ({ y: forward(given, fixed) }));
@@ -70,6 +70,7 @@ export async function loadJax(): Promise<Peer> {
     version: JAX_VERSION,
     usage: 'each task one function under jit, gradients by vjp and valueAndGrad inside it, arrays on the webgpu device, references counted by hand',
     device: getWebGPUDevice(),
+    formsOf: (op) => Object.keys(JAX_OPS[op]),
     async prepare(task: PeerTask) {
       if (task.kind === 'op') return prepareOp(task);
       if (task.kind === 'inference') return prepareInference(task);

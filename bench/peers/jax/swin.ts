@@ -3,8 +3,9 @@ import { jit, nn, numpy as np, tree, valueAndGrad, type Array as JaxArray } from
 import type { InferenceTask, PeerRun, StepTask } from '../peer.js';
 import { blocksOf, type Block } from '../swin-plan.js';
 import { adam } from './adam.js';
-import { affine, layerNorm, windowAttention, windowConstants, type Arrays } from './ops.js';
-import { finish, launch, shared, upload, uploadAll } from './arrays.js';
+import { finish, launch, shared, upload, uploadAll, type Arrays } from './arrays.js';
+import { COMPOSED } from './attention.js';
+import { affine, layerNorm } from './ops.js';
 
 /** Reads parameters by name; each may be read once, since reading gives it away. */
 type Read = (name: string) => JaxArray;
@@ -20,7 +21,7 @@ function linear(x: JaxArray, read: Read, name: string): JaxArray {
 function swinBlock(x: JaxArray, read: Read, block: Block, constants: Arrays): JaxArray {
   const { name } = block;
   const qkv = linear(norm(x.ref, read, `${name}.norm1`), read, `${name}.attn.qkv`);
-  const attended = windowAttention(qkv, read(`${name}.attn.relative_position_bias_table`), constants, block);
+  const attended = COMPOSED.attend(qkv, read(`${name}.attn.relative_position_bias_table`), constants, block);
   const mixed = linear(attended, read, `${name}.attn.proj`).add(x);
   const hidden = nn.gelu(linear(norm(mixed.ref, read, `${name}.norm2`), read, `${name}.mlp.0`), { approximate: false });
   return linear(hidden, read, `${name}.mlp.3`).add(mixed);
@@ -49,7 +50,7 @@ function classify(image: JaxArray, read: Read, { network }: InferenceTask | Step
 export function inference(task: InferenceTask): { readonly given: readonly Arrays[]; readonly scores: (...given: Arrays[]) => Arrays } {
   const blocks = blocksOf(task.network, task.image.shape[1]);
   return {
-    given: [{ image: upload(task.image) }, uploadAll(task.parameters), ...blocks.map((block) => windowConstants(block))],
+    given: [{ image: upload(task.image) }, uploadAll(task.parameters), ...blocks.map((block) => COMPOSED.constants(block, task.image.shape[0]))],
     scores: ({ image }, parameters, ...constants) => ({ y: classify(image, (name) => parameters[name], task, blocks, constants) }),
   };
 }
@@ -61,7 +62,7 @@ export function prepareStep(task: StepTask): PeerRun {
   const names = Object.keys(task.parameters);
   const blocks = blocksOf(task.network, task.image.shape[1]);
   const data = { image: upload(task.image), targets: upload(task.targets) };
-  const constants = blocks.map((block) => windowConstants(block));
+  const constants = blocks.map((block) => COMPOSED.constants(block, task.image.shape[0]));
   const zeros = (): Arrays => Object.fromEntries(names.map((name) => [name, np.zeros([...task.parameters[name].shape])]));
 
   const lossOf = (parameters: Arrays, given: Arrays, fixed: Arrays[]): JaxArray => {

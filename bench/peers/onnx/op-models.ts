@@ -1,7 +1,8 @@
 /** Each op of the benchmark as an ONNX model: activations are inputs, weights and tables are constants, "y" is the output. */
-import type { OpTask } from '../peer.js';
+import type { OpTask, PeerOp } from '../peer.js';
 import { OnnxGraph, type Value } from './graph.js';
 import { gelu, layerNorm, linear, softmax } from './layers.js';
+import { scalingSinkhorn } from './sinkhorn.js';
 import { windowAttention } from './window-attention.js';
 
 /** A model, what is fed to it, and the shape of what comes out. */
@@ -14,7 +15,7 @@ export interface OpModel {
 
 type Build = (graph: OnnxGraph, task: OpTask) => { readonly y: Value; readonly fed: readonly string[]; readonly shape: readonly number[] };
 
-const BUILDERS: Readonly<Record<Exclude<OpTask['op'], 'sinkhorn'>, Build>> = {
+const BUILDERS: Readonly<Record<PeerOp, Build>> = {
   matmul(graph, { inputs: { a, b } }) {
     const y = graph.node('MatMul', [graph.input('a', a.shape), graph.input('b', b.shape)]);
     return { y, fed: ['a', 'b'], shape: [a.shape[0], b.shape[1]] };
@@ -34,15 +35,15 @@ const BUILDERS: Readonly<Record<Exclude<OpTask['op'], 'sinkhorn'>, Build>> = {
     const y = windowAttention(graph, graph.input('qkv', qkv.shape), 'attention', table, { batch, size, heads, windowSize, shift }, width / 3);
     return { y, fed: ['qkv'], shape: [batch, size, size, width / 3] };
   },
+  sinkhorn(graph, { inputs: { cost, a, b }, settings: { epsilon, iterations } }) {
+    const [problems, n] = a.shape;
+    const y = scalingSinkhorn(graph, graph.input('cost', cost.shape), graph.input('a', a.shape), graph.input('b', b.shape), { problems, n, epsilon, iterations });
+    return { y, fed: ['cost', 'a', 'b'], shape: cost.shape };
+  },
 };
 
-/** True for ops that a model can be built for. */
-export function hasModel(op: OpTask['op']): op is keyof typeof BUILDERS {
-  return op in BUILDERS;
-}
-
 /** The model of an op's forward pass. */
-export function opModel(task: OpTask & { readonly op: keyof typeof BUILDERS }): OpModel {
+export function opModel(task: OpTask): OpModel {
   const graph = new OnnxGraph();
   const { y, fed, shape } = BUILDERS[task.op](graph, task);
   graph.output('y', y, shape);

@@ -1,7 +1,7 @@
 /** onnxruntime-web's WebGPU backend as a peer: forward passes, in Chrome. */
-import { hasModel, opModel } from '../onnx/op-models.js';
+import { opModel } from '../onnx/op-models.js';
 import { swinModel } from '../onnx/swin.js';
-import { PeerGap, type Peer, type PeerRun, type PeerTask } from '../peer.js';
+import { AS_DOCUMENTED, PeerGap, SCALING, type Peer, type PeerRun, type PeerTask } from '../peer.js';
 import { WASM_PATH } from './wasm-path.js';
 
 /** What the library's kernels have variants for. */
@@ -28,10 +28,8 @@ async function prepare(task: PeerTask, device: GPUDevice, open: OpenSession): Pr
     return open(swinModel(network, parameters, batch, size), { image }, [batch, network.numClasses], device);
   }
   if (task.kind !== 'op' || task.dy !== null) throw new PeerGap('it has no gradients and no optimisers');
-  const { op, inputs } = task;
-  if (!hasModel(op)) throw new PeerGap('its WebGPU backend has no loops');
-  const { bytes, fed, shape } = opModel({ ...task, op });
-  return open(bytes, Object.fromEntries(fed.map((name) => [name, inputs[name]])), shape, device);
+  const { bytes, fed, shape } = opModel(task);
+  return open(bytes, Object.fromEntries(fed.map((name) => [name, task.inputs[name]])), shape, device);
 }
 
 /**
@@ -53,6 +51,7 @@ export async function loadOrt(): Promise<Peer> {
     version: ort.env.versions.web ?? ort.env.versions.common,
     usage: 'ONNX models with weights as initialisers, inputs and outputs in GPU buffers, graph capture where the replay gives the same bits',
     device,
+    formsOf: (op) => [op === 'sinkhorn' ? SCALING : AS_DOCUMENTED],
     prepare: (task) => prepare(task, device, (...given) => SessionRun.open(...given)),
     destroy: () => device.destroy(),
   };

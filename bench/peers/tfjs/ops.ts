@@ -1,7 +1,8 @@
 /** The benchmark's ops in TensorFlow.js. Called inside `tf.tidy`, which gives what lies between back. */
 import { relativeIndex, shiftMask } from '../../composed/window-attention.js';
-import type { OpTask, PeerOp } from '../peer.js';
+import { LOG_DOMAIN, only, SCALING, type Forms, type OpTask, type PeerOp } from '../peer.js';
 import { tf } from './library.js';
+import { logSinkhorn, scalingSinkhorn } from './sinkhorn.js';
 
 type Tensor = ReturnType<typeof tf.tensor>;
 /** Tensors by name. */
@@ -81,30 +82,17 @@ export function windowAttention(qkv: Tensor, table: Tensor, constants: Tensors, 
   return shift > 0 ? roll(map, -shift) : map;
 }
 
-/** The plan after `iterations` of log-domain Sinkhorn, in potentials divided by ε. */
-function sinkhorn({ cost, a, b }: Tensors, epsilon: number, iterations: number): Tensor {
-  const [problems, n] = a.shape;
-  const kernel = tf.mul(cost, -1 / epsilon);
-  const logA = tf.reshape(tf.log(a), [problems, n, 1]);
-  const logB = tf.reshape(tf.log(b), [problems, 1, n]);
-  let f: Tensor = tf.zerosLike(logA);
-  let g: Tensor = tf.zerosLike(logB);
-  for (let iteration = 0; iteration < iterations; iteration++) {
-    f = tf.sub(logA, tf.logSumExp(tf.add(kernel, g), 2, true));
-    g = tf.sub(logB, tf.logSumExp(tf.add(kernel, f), 1, true));
-  }
-  return tf.exp(tf.add(tf.add(kernel, f), g));
-}
+const sinkhorn = (plan: typeof scalingSinkhorn) => ({ settings: { epsilon, iterations } }: OpTask): TfOp => ({ constants: {}, forward: (inputs) => plan(inputs, epsilon, iterations) });
 
-/** The ops by name. */
-export const TF_OPS: Readonly<Record<PeerOp, (task: OpTask) => TfOp>> = {
-  matmul: () => ({ constants: {}, forward: ({ a, b }) => tf.matMul(a, b) }),
-  linear: () => ({ constants: {}, forward: ({ x, weight, bias }) => gelu(affine(x, weight, bias)) }),
-  layerNorm: () => ({ constants: {}, forward: ({ x, weight, bias }) => layerNorm(x, weight, bias) }),
-  softmax: () => ({ constants: {}, forward: ({ x }) => tf.softmax(x) }),
-  windowAttention({ inputs, settings: { heads, windowSize, shift } }) {
+/** The ops by name, each in its forms. */
+export const TF_OPS: Readonly<Record<PeerOp, Forms<TfOp>>> = {
+  matmul: only(() => ({ constants: {}, forward: ({ a, b }) => tf.matMul(a, b) })),
+  linear: only(() => ({ constants: {}, forward: ({ x, weight, bias }) => gelu(affine(x, weight, bias)) })),
+  layerNorm: only(() => ({ constants: {}, forward: ({ x, weight, bias }) => layerNorm(x, weight, bias) })),
+  softmax: only(() => ({ constants: {}, forward: ({ x }) => tf.softmax(x) })),
+  windowAttention: only(({ inputs, settings: { heads, windowSize, shift } }) => {
     const settings = { size: inputs.qkv.shape[1], heads, windowSize, shift };
     return { constants: windowConstants(settings), forward: ({ qkv, table }, constants) => windowAttention(qkv, table, constants, settings) };
-  },
-  sinkhorn: ({ settings: { epsilon, iterations } }) => ({ constants: {}, forward: (inputs) => sinkhorn(inputs, epsilon, iterations) }),
+  }),
+  sinkhorn: { [SCALING]: sinkhorn(scalingSinkhorn), [LOG_DOMAIN]: sinkhorn(logSinkhorn) },
 };

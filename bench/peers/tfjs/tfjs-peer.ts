@@ -6,7 +6,7 @@ import { finishOn } from './queue.js';
 import { prepareInference, prepareStep } from './swin.js';
 
 function prepareOp(backend: WebGPUBackend, task: OpTask): PeerRun {
-  const { constants, forward } = TF_OPS[task.op](task);
+  const { constants, forward } = TF_OPS[task.op][task.form](task);
   const names = Object.keys(task.inputs);
   const inputs: Tensors = Object.fromEntries(names.map((name) => [name, tf.tensor(task.inputs[name].data, [...task.inputs[name].shape])]));
   const named = (tensors: readonly Tensors[string][]): Tensors => Object.fromEntries(names.map((name, at) => [name, tensors[at]]));
@@ -53,6 +53,7 @@ export async function loadTfjs(): Promise<Peer> {
     version: tf.version_core,
     usage: 'webgpu backend, eager ops under tidy, tf.fused.matMul with bias, gradients by valueAndGrads, tf.train.adam for the training step',
     device: backend.device,
+    formsOf: (op) => Object.keys(TF_OPS[op]),
     async prepare(task: PeerTask) {
       if (task.kind === 'op') return prepareOp(backend, task);
       if (task.kind === 'adamw') throw new PeerGap('its Adam has no weight decay');
