@@ -1,11 +1,16 @@
 /** The parts of the command line that need no process: progress lines, settings from options, the full budget's line. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Writable } from 'node:stream';
 import { fullBudgetLine } from '../src/cli/train/results.js';
 import { defaultRunFolder } from '../src/cli/train/run-folder.js';
 import { resolveSettings, type TrainOptions } from '../src/cli/train/settings.js';
 import { clock, Progress } from '../src/cli/progress.js';
+import { gitCommit, noteCommit } from '../src/cli/version.js';
 import { PRESETS } from '../src/model/presets.js';
 
 const OPTIONS: TrainOptions = {
@@ -115,4 +120,25 @@ test('the full budget is told as measured, or as not measured', () => {
   const line = fullBudgetLine('tiny', 'bp4d', rows);
   assert.match(line, /macro F1 56\.0 \(seeds 1, 2: 55\.0, 57\.0\), random init 50\.0, always positive 48\.0, in up to 11:00 each on Some GPU \(2026-11-24\)/);
   assert.match(fullBudgetLine('small', 'bp4d', rows), /not been measured/);
+});
+
+test('a copy of the checkout without git knows the commit that its build noted', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'zygo-commit-'));
+  try {
+    assert.equal(gitCommit(folder), null);
+    await mkdir(join(folder, 'dist'));
+    const note = join(folder, 'dist', 'commit.json');
+    await writeFile(note, '{"commit":"abc"}\n');
+    assert.equal(gitCommit(folder), 'abc');
+    noteCommit(folder);
+    assert.equal(gitCommit(folder), null, 'what was built without git is of no known commit');
+    const git = (...args: string[]): void => void execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.com', ...args], { cwd: folder, stdio: 'ignore' });
+    git('init');
+    git('commit', '--allow-empty', '-m', 'first');
+    noteCommit(folder);
+    await rm(join(folder, '.git'), { recursive: true });
+    assert.match(gitCommit(folder) ?? '', /^[0-9a-f]{40}$/);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
