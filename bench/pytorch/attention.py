@@ -1,9 +1,12 @@
 """Shifted-window attention from PyTorch's own ops, in the order of torchvision's `shifted_window_attention`."""
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 
 
+@lru_cache(maxsize=None)
 def position_index(window, device):
     """Row of the bias table for each (query, key) of a window, [N * N]."""
     place = torch.stack(torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")).flatten(1)
@@ -11,8 +14,13 @@ def position_index(window, device):
     return (apart[0] * (2 * window - 1) + apart[1]).flatten().to(device)
 
 
-def shift_mask(height, width, window, shift, device):
-    """[windows, N, N]: -100 between tokens of different regions of the cyclic shift, or None without a shift."""
+@lru_cache(maxsize=None)
+def shift_mask(height, width, window, shift, device, dtype=torch.float32):
+    """[windows, N, N]: -100 between tokens of different regions of the cyclic shift, or None without a shift.
+
+    Made once per size, as torchvision could and does not: in PyTorch's favour. On a GPU it would be copied there in
+    every call, which takes longer than the attention.
+    """
     if shift == 0:
         return None
     region = torch.zeros(height, width)
@@ -23,7 +31,7 @@ def shift_mask(height, width, window, shift, device):
             count += 1
     region = region.view(height // window, window, width // window, window).permute(0, 2, 1, 3).reshape(-1, window * window)
     apart = region[:, None, :] != region[:, :, None]
-    return torch.zeros(apart.shape).masked_fill(apart, -100.0).to(device)
+    return torch.zeros(apart.shape).masked_fill(apart, -100.0).to(device, dtype)
 
 
 def partition(x, window):
@@ -64,8 +72,7 @@ def window_attention(qkv, table, heads, window, shift, fused=False):
     batch, height, width, _ = qkv.shape
     tokens = window * window
     bias = table[position_index(window, qkv.device)].view(tokens, tokens, heads).permute(2, 0, 1).contiguous()
-    mask = shift_mask(height, width, window, shift, qkv.device)
-    mask = mask if mask is None else mask.to(qkv.dtype)
+    mask = shift_mask(height, width, window, shift, qkv.device, qkv.dtype)
     rolled = torch.roll(qkv, (-shift, -shift), (1, 2)) if shift else qkv
     y = reverse(attend(partition(rolled, window), bias, mask, heads, fused), window, batch, height, width)
     return torch.roll(y, (shift, shift), (1, 2)) if shift else y
