@@ -91,7 +91,7 @@ function makeCommand(): Command {
     .enablePositionalOptions()
     .description('Measures the kernels and training steps on this machine, checked, with peaks of its own and a canary.')
     .option('--suite <name>', `${SUITES.join(', ')}`, oneOf('--suite', SUITES), 'quick')
-    .option('--filter <text>', 'only groups of rows whose name holds this text, or one of several with | between them')
+    .option('--filter <text>', 'only groups of rows whose name holds this text (with ^ before it: begins with it), or one of several with | between them')
     .option('--list', 'print the names of the groups and end', false)
     .option('--tuned', 'measure the choices that zygo tune stored for this adapter beside the rules, where they differ', false)
     .option('--json <file>', 'write everything, raw samples too, into this file')

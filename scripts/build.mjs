@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -102,3 +102,6 @@ if (isInstalled('@tensorflow/tfjs-core')) {
     logLevel: 'warning',
   });
 }
+
+const { noteCommit } = await import(pathToFileURL(join(root, 'dist/src/cli/version.js')).href);
+noteCommit(root);

@@ -118,6 +118,25 @@ test('subgroup matrices are verified and measured where the adapter has them, an
   }
 });
 
+test('on a GPU what matters most comes first: twelve minutes are enough for it, and PyTorch is among it', async () => {
+  const parts = partsOf({ software: false, work: 'work', adapter: 'auto', torch: 'cpu', tuned: async () => false, matrices: async () => true });
+  const names = parts.map(({ name }) => name);
+  assert.deepEqual(names.slice(0, 9), ['verify', 'products', 'steps', 'pytorch', 'verify-matrix', 'products-matrix', 'rivals', 'bandwidth', 'pytorch-rivals']);
+  assert.deepEqual(names.slice(9, 11), ['peers', 'tune']);
+  const shareTo = (last: string): number => parts.slice(0, names.indexOf(last) + 1).reduce((sum, { share }) => sum + share, 0);
+  // Even if every part takes all that it may, and the minute in which one may end besides.
+  assert.ok(shareTo('pytorch') <= 0.7, 'PyTorch has measured the products and steps');
+  assert.ok(shareTo('pytorch-rivals') <= 1, 'and the fused kernels');
+  assert.ok(parts.every(({ share }) => share * 12 * 60 > 15), 'no share of twelve minutes is too small to begin with');
+});
+
+test("PyTorch's parts go on with one file, for all that was measured by then", async () => {
+  const names = partsOf({ software: false, work: 'work', adapter: 'auto', torch: 'none', tuned: async () => false, matrices: async () => true }).map(({ name }) => name);
+  assert.deepEqual(names.filter((name) => name.startsWith('pytorch')), ['pytorch', 'pytorch-rivals', 'pytorch-kernels']);
+  assert.equal(names.at(-1), 'pytorch-kernels');
+  assert.deepEqual(await commandOf('pytorch-kernels'), { skip: 'not asked for' });
+});
+
 test('a state is gone on with for the same commit and adapter only', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'zygo-all-'));
   try {

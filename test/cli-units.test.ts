@@ -1,6 +1,7 @@
 /** The parts of the command line that need no process: progress lines, settings from options, the full budget's line. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -10,6 +11,7 @@ import { defaultRunFolder, RunFolder } from '../src/cli/train/run-folder.js';
 import { resolveSettings, type TrainOptions } from '../src/cli/train/settings.js';
 import { clock, Progress } from '../src/cli/progress.js';
 import { InputError } from '../src/engine/errors.js';
+import { gitCommit, noteCommit } from '../src/cli/version.js';
 import { PRESETS } from '../src/model/presets.js';
 
 const OPTIONS: TrainOptions = {
@@ -129,5 +131,26 @@ test('a run goes on without metrics where there are none, and not over metrics t
     await assert.rejects(RunFolder.goOn(run, 5), (error: Error) => error instanceof InputError && /metrics\.jsonl cannot be read .*: expected the metrics of the run that goes on/.test(error.message));
   } finally {
     await rm(run, { recursive: true });
+  }
+});
+
+test('a copy of the checkout without git knows the commit that its build noted', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'zygo-commit-'));
+  try {
+    assert.equal(gitCommit(folder), null);
+    await mkdir(join(folder, 'dist'));
+    const note = join(folder, 'dist', 'commit.json');
+    await writeFile(note, '{"commit":"abc"}\n');
+    assert.equal(gitCommit(folder), 'abc');
+    noteCommit(folder);
+    assert.equal(gitCommit(folder), null, 'what was built without git is of no known commit');
+    const git = (...args: string[]): void => void execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.com', ...args], { cwd: folder, stdio: 'ignore' });
+    git('init');
+    git('commit', '--allow-empty', '-m', 'first');
+    noteCommit(folder);
+    await rm(join(folder, '.git'), { recursive: true });
+    assert.match(gitCommit(folder) ?? '', /^[0-9a-f]{40}$/);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 });

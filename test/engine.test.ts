@@ -3,7 +3,19 @@ import { test } from 'node:test';
 import { DeviceError, KernelError, ShapeError } from '../src/engine/index.js';
 import { Readback } from '../src/engine/readback.js';
 import { accumulate, add } from '../src/kernels/elementwise/index.js';
+import { bundledChromiumRunsHere } from '../src/platform/node/bundled-chromium.js';
+import { findNodeGpu } from '../src/platform/node/gpu.js';
 import { openTestEngine, randomValues, withOwnEngine } from './helpers.js';
+
+test('looking for the software adapter leaves the variables that name drivers as the user set them', { skip: !bundledChromiumRunsHere() }, async () => {
+  process.env.VK_DRIVER_FILES = 'some-driver.json';
+  try {
+    assert.equal((await findNodeGpu({ adapter: 'software' })).software, true);
+    assert.deepEqual([process.env.VK_DRIVER_FILES, process.env.VK_ICD_FILENAMES], ['some-driver.json', undefined]);
+  } finally {
+    delete process.env.VK_DRIVER_FILES;
+  }
+});
 
 test('eager: add gives the sum of its inputs', () =>
   withOwnEngine(async (engine) => {

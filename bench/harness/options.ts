@@ -19,7 +19,7 @@ export interface MeasureOptions {
 /** What a person asks for. Plain data: it goes to a Worker as it is. */
 export interface RunRequest {
   readonly suite: SuiteName;
-  /** Only groups whose name holds this text, or one of several with | between them. */
+  /** Only groups whose name holds this text, or one of several with | between them; with ^ before it, whose name begins with it. */
   readonly filter: string | null;
   /** Groups that an earlier run has measured and that are left alone. */
   readonly without?: readonly string[];

@@ -62,11 +62,16 @@ function withinLimits(measure: MeasureOptions, { device }: Engine): MeasureOptio
   return { ...measure, flushBytes: Math.min(measure.flushBytes, limit), copyBytes: Math.min(measure.copyBytes, limit) };
 }
 
+/** True when a name holds the text, or begins with what stands behind its "^". */
+function fits(name: string, text: string): boolean {
+  return text.startsWith('^') ? name.startsWith(text.slice(1)) : name.includes(text);
+}
+
 /** @throws {InputError} when the filter leaves nothing */
 function filtered(groups: readonly (Group | Race)[], filter: string | null): readonly (Group | Race)[] {
   if (filter === null) return groups;
   const texts = filter.toLowerCase().split('|');
-  const wanted = groups.filter(({ name }) => texts.some((text) => name.toLowerCase().includes(text)));
+  const wanted = groups.filter(({ name }) => texts.some((text) => fits(name.toLowerCase(), text)));
   if (wanted.length > 0) return wanted;
   const some = groups.slice(0, 5).map(({ name }) => `"${name}"`).join(', ');
   throw new InputError(`--filter "${filter}" is in no group of this suite: expected a part of a name such as ${some} (--list shows all).`);

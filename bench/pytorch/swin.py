@@ -21,16 +21,7 @@ class Attention(nn.Module):
         self.heads, self.window, self.shift = heads, window, shift
         self.qkv, self.proj = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
         self.table = nn.Parameter(0.02 * torch.randn((2 * window - 1) ** 2, heads))
-        self.register_buffer("index", position_index(window, "cpu"))
-        self.masks = {}
-
-    def mask(self, height, width, x):
-        """Made once per size, as torchvision could and does not: in PyTorch's favour."""
-        key = (height, width, x.dtype, x.device)
-        if key not in self.masks:
-            made = shift_mask(height, width, self.window, self.shift, x.device)
-            self.masks[key] = made if made is None else made.to(x.dtype)
-        return self.masks[key]
+        self.register_buffer("index", position_index(window, torch.device("cpu")))
 
     def forward(self, x):
         batch, height, width, channels = x.shape
@@ -41,7 +32,8 @@ class Attention(nn.Module):
         shift = self.shift if min(tall, wide) > window else 0
         rolled = torch.roll(padded, (-shift, -shift), (1, 2)) if shift else padded
         bias = self.table[self.index].view(tokens, tokens, self.heads).permute(2, 0, 1)
-        y = self.proj(attend(self.qkv(partition(rolled, window)), bias, self.mask(tall, wide, x) if shift else None, self.heads))
+        mask = shift_mask(tall, wide, window, shift, x.device, x.dtype)
+        y = self.proj(attend(self.qkv(partition(rolled, window)), bias, mask, self.heads))
         y = reverse(y, window, batch, tall, wide)
         y = torch.roll(y, (shift, shift), (1, 2)) if shift else y
         return y[:, :height, :width].contiguous()
@@ -180,6 +172,11 @@ def losses(predicted, wanted, group, objective):
     return total + objective["relation"] * (plan * cost).sum((1, 2)).mean()
 
 
+def gradient_scaler(enabled):
+    """The scaler of CUDA by the name that it has since PyTorch 2.3; the older name still works there, with a warning."""
+    return torch.amp.GradScaler("cuda", enabled=enabled) if hasattr(torch.amp, "GradScaler") else torch.cuda.amp.GradScaler(enabled=enabled)
+
+
 class TrainingStep:
     """Call it to run one step of `batch` faces, in `accumulate` parts; `autocast` is a dtype, or None for f32."""
 
@@ -205,7 +202,7 @@ class TrainingStep:
         rates = preset["optimizer"]
         settings = {"lr": 1e-7, "betas": (rates["beta1"], rates["beta2"]), "eps": rates["epsilon"], "weight_decay": rates["weightDecay"]}
         self.optimizer = torch.optim.AdamW(self.online.parameters(), foreach=True, **settings)
-        self.scaler = torch.cuda.amp.GradScaler(enabled=autocast == torch.float16 and device.type == "cuda")
+        self.scaler = gradient_scaler(autocast == torch.float16 and device.type == "cuda")
         self.pairs = [list(network.parameters()) for network in (self.target, self.online)]
         self.gradient_norm = None
 

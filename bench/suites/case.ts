@@ -154,19 +154,25 @@ export function variantName(force: Readonly<Record<string, string>> = {}): strin
   return Object.entries(force).map(([family, variant]) => `${family}=${variant}`).join(' ') || 'rules';
 }
 
-/** The references of the last case that was asked for: rivals and ladders ask for one case several times. */
-let kept: { readonly given: OpCase; readonly outputs: Record<string, Expected> } | null = null;
+/** Inputs and references of the last case that was asked for: rivals and ladders ask for one case several times. */
+let kept: { readonly given: OpCase; inputs: ReturnType<OpCase['inputs']> | null; readonly outputs: Record<string, Expected> } | null = null;
+
+/** What is kept of a case; what was kept of another is gone. */
+function keptOf(given: OpCase): NonNullable<typeof kept> {
+  if (kept?.given !== given) kept = { given, inputs: null, outputs: {} };
+  return kept;
+}
 
 /** Expected values of the named outputs, "y" and "d/d <input>". */
 export function expectedOf(given: OpCase, doubles: () => Doubles, outputs: readonly string[]): Record<string, Expected> {
-  if (kept?.given !== given) kept = { given, outputs: {} };
-  const known = kept.outputs;
+  const known = keptOf(given).outputs;
   if (outputs.some((output) => !(output in known))) Object.assign(known, given.expected(doubles(), (output) => outputs.includes(output) && !(output in known)));
   return Object.fromEntries(outputs.flatMap((output) => (output in known ? [[output, known[output]]] : [])));
 }
 
 function capture(engine: Engine, given: OpCase, { pass, force = {}, rival }: SubjectOptions): Prepared {
-  const inputs = given.inputs();
+  // Of large products they take the CPU longer than the device takes for all variants.
+  const inputs = (keptOf(given).inputs ??= given.inputs());
   const names = Object.keys(inputs);
   const tensors = Object.fromEntries(names.map((name) => [name, engine.tensor(inputs[name].data, inputs[name].shape, given.half?.inputs.includes(name) ? 'f16' : 'f32')]));
   const forward = rival?.forward ?? given.forward;

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PRESETS } from '../../../src/model/presets.js';
 import { reasonOf } from '../../../src/cli/folders.js';
-import { findChrome } from '../../../src/platform/node/chrome.js';
 import { TRAINING_PREFIX } from './training-speed.js';
 
 /** dist/, and the folder of the repository above it. */
@@ -46,11 +45,11 @@ export interface Part {
 export const rawFile = (work: string, part: string): string => join(work, `${part}.json`);
 
 /** Parts whose results are put together in one file; where two measured the same, the later one counts. */
-export const MEASURED_PARTS = ['products', 'steps', 'steps-tuned', 'peers', 'kernels', 'series'] as const;
+export const MEASURED_PARTS = ['products', 'steps', 'rivals', 'bandwidth', 'steps-tuned', 'peers', 'kernels', 'series'] as const;
 /** The part that measures with subgroup matrices: of other Dawn toggles, so in a file of its own. */
 export const MATRIX_PARTS = ['products-matrix'] as const;
-/** Parts that run PyTorch, put together in another. */
-export const PYTORCH_PARTS = ['pytorch', 'pytorch-kernels'] as const;
+/** PyTorch's parts go on with one file, each with what was measured by then. */
+export const PYTORCH_PARTS = ['pytorch'] as const;
 
 /** Parts that run in Chrome, put together in a third. */
 export const CHROME_PARTS = ['chrome', 'chrome-peers'] as const;
@@ -59,12 +58,14 @@ export const RAW_PARTS = [...MEASURED_PARTS, ...MATRIX_PARTS, ...PYTORCH_PARTS, 
 
 /** Groups of the suites, by their names. */
 const GROUPS = {
-  // Squares; products of a model's shapes come with the other kernels.
-  products: 'Ladder of matmul: matmul |Ladder of matmul-f16: matmul ',
+  // Squares; products of a model's shapes, and those of f16 without matrices, come with the other kernels.
+  products: '^Ladder of matmul: matmul ',
   halfProducts: 'Ladder of matmul-f16: matmul ',
   softwareHalfProducts: 'Ladder of matmul-f16: matmul f16 [256, 256]',
   // With ", " the same in mixed precision, with less memory kept, and in micro-batches.
   steps: 'training step of tiny: |training step of small: |training step of swin-t: |training step of tiny, |training step of swin-t, ',
+  rivals: 'fused and ',
+  bandwidth: '^layerNorm [|^softmax |^gelu |^add |^adamw|^ema of|^gradient norm',
   softwareStep: 'training step of tiny: ',
   softwarePeers: '256',
 } as const;
@@ -72,8 +73,17 @@ const GROUPS = {
 /** Faces and steps of the short training; few on a software adapter. */
 const TRAINING = { gpu: { faces: 1200, steps: 160 }, software: { faces: 240, steps: 12 } } as const;
 
+/** What findPython found: importing PyTorch takes many seconds on a machine that has just been started. */
+const foundPython = new Map<string, ReturnType<typeof searchPython>>();
+
 /** The first Python that has PyTorch and, unless the CPU is asked for, a CUDA device. */
-function findPython(torch: 'auto' | 'cpu'): { readonly python: string } | { readonly skip: string } {
+function findPython(torch: 'auto' | 'cpu'): ReturnType<typeof searchPython> {
+  const found = foundPython.get(torch) ?? searchPython(torch);
+  foundPython.set(torch, found);
+  return found;
+}
+
+function searchPython(torch: 'auto' | 'cpu'): { readonly python: string } | { readonly skip: string } {
   let reason = 'no python3 with PyTorch was found';
   for (const python of ['python3', '/usr/bin/python3']) {
     const found = spawnSync(python, ['-c', 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")'], { encoding: 'utf8' });
@@ -87,10 +97,12 @@ function findPython(torch: 'auto' | 'cpu'): { readonly python: string } | { read
 /** Null where Chrome can run on the same kind of adapter as this process, otherwise why it cannot. */
 async function withoutChrome(software: boolean): Promise<string | null> {
   try {
+    // Loaded when it is wanted: everything else runs without the packages that start a browser.
+    const { findChrome } = await import('../../../src/platform/node/chrome.js');
     const { origin } = await findChrome();
     return origin === 'bundled' && !software ? 'the bundled Chromium has a software adapter only; install Chrome, or set CHROME_PATH' : null;
   } catch (error) {
-    return reasonOf(error);
+    return (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' ? 'the npm packages that start Chrome are not here' : reasonOf(error);
   }
 }
 
@@ -110,7 +122,7 @@ export function partsOf({ software, work, adapter, torch, tuned, matrices }: Par
     ],
   });
   const offered = async (): Promise<string[]> => ((await tuned()) ? ['--tuned'] : []);
-  const pytorch = async (part: string, from: readonly string[]): Promise<PartCommand> => {
+  const pytorch = async (): Promise<PartCommand> => {
     if (torch === 'none') return { skip: 'not asked for' };
     const found = findPython(torch);
     if ('skip' in found) return found;
@@ -118,7 +130,8 @@ export function partsOf({ software, work, adapter, torch, tuned, matrices }: Par
     await writeFile(presets, JSON.stringify(PRESETS));
     // PyTorch has mixed precision in f16 with a loss scale, as Zygo's, on CUDA only.
     const device = torch === 'cpu' ? ['--device', 'cpu', '--autocast', 'bfloat16'] : ['--autocast', 'float16'];
-    return { command: found.python, args: [join(ROOT, 'bench/pytorch/run.py'), ...from.flatMap((name) => ['--rows', rawFile(work, name)]), '--presets', presets, '--json', rawFile(work, part), ...device] };
+    const rows = [...MEASURED_PARTS, ...MATRIX_PARTS].flatMap((name) => ['--rows', rawFile(work, name)]);
+    return { command: found.python, args: [join(ROOT, 'bench/pytorch/run.py'), '--continue', ...rows, '--presets', presets, '--json', rawFile(work, PYTORCH_PARTS[0]), ...device] };
   };
   const chrome = async (part: string, name: string): Promise<PartCommand> => {
     const skip = await withoutChrome(software);
@@ -130,16 +143,21 @@ export function partsOf({ software, work, adapter, torch, tuned, matrices }: Par
   return [
     { name: 'verify', title: 'every kernel and variant against float64', share: 0.2, command: () => zygo('verify', '--json', join(work, 'verify.json')) },
     ...gpuOnly({ name: 'products', title: 'square matrix products, every variant', share: 0.1, command: () => suite('products', 'kernels', GROUPS.products) }),
-    { name: 'verify-matrix', title: 'products of f16 with subgroup matrices against float64', share: 0.05, command: () => withMatrices(zygo('verify', '--subgroup-matrix', '--filter', 'operands f16', '--json', join(work, 'verify-matrix.json'))) },
+    { name: 'steps', title: software ? 'a training step of tiny' : 'training steps of every preset', share: 0.2, command: () => suite('steps', 'training', software ? GROUPS.softwareStep : GROUPS.steps) },
+    { name: 'pytorch', title: 'PyTorch eager on the same device: steps and products', share: 0.15, command: pytorch },
+    { name: 'verify-matrix', title: 'products of f16 with subgroup matrices against float64', share: 0.03, command: () => withMatrices(zygo('verify', '--subgroup-matrix', '--filter', 'operands f16', '--json', join(work, 'verify-matrix.json'))) },
     {
       name: 'products-matrix',
       title: 'products of f16 with subgroup matrices beside every other variant',
-      share: 0.05,
+      share: 0.07,
       command: () => withMatrices(suite('products-matrix', 'kernels', software ? GROUPS.softwareHalfProducts : GROUPS.halfProducts, '--subgroup-matrix')),
     },
-    { name: 'steps', title: software ? 'a training step of tiny' : 'training steps of every preset', share: 0.15, command: () => suite('steps', 'training', software ? GROUPS.softwareStep : GROUPS.steps) },
+    ...gpuOnly(
+      { name: 'rivals', title: 'fused attention, blocks and transport beside separate kernels', share: 0.1, command: () => suite('rivals', 'kernels', GROUPS.rivals) },
+      { name: 'bandwidth', title: 'kernels that the memory bounds', share: 0.05, command: () => suite('bandwidth', 'kernels', GROUPS.bandwidth) },
+      { name: 'pytorch-rivals', title: 'PyTorch eager: what was measured since', share: 0.08, command: pytorch },
+    ),
     { name: 'peers', title: 'other WebGPU libraries', share: 0.2, command: () => suite('peers', 'peers', software ? GROUPS.softwarePeers : null) },
-    { name: 'pytorch', title: 'PyTorch eager on the same device: products and steps', share: 0.1, command: () => pytorch('pytorch', ['products', 'steps']) },
     { name: 'tune', title: 'kernel choices of tiny', share: 0.1, command: () => zygo('tune', '--preset', 'tiny', '--json', join(work, 'tune-tiny.json')) },
     ...gpuOnly(
       { name: 'tune-swin-t', title: 'kernel choices of swin-t', share: 0.1, command: () => zygo('tune', '--preset', 'swin-t', '--json', join(work, 'tune-swin-t.json')) },
@@ -162,6 +180,6 @@ export function partsOf({ software, work, adapter, torch, tuned, matrices }: Par
       command: () =>
         zygo('train', '--preset', 'tiny', '--budget', 'demo', '--steps', String(steps), '--faces', String(faces), '--no-global-only', '--no-supervised', '--out', join(work, `${TRAINING_PREFIX}${Date.now()}`)),
     },
-    { name: 'pytorch-kernels', title: 'PyTorch eager: all other kernels', share: 0.1, command: () => pytorch('pytorch-kernels', ['kernels']) },
+    { name: 'pytorch-kernels', title: 'PyTorch eager: all other kernels', share: 0.1, command: pytorch },
   ];
 }

@@ -16,13 +16,20 @@ const PACKAGE = '@sparticuz/chromium';
 /** 'browser' is Chromium with SwiftShader in the same folder: Chromium looks for its software driver nowhere else. */
 type Part = 'swiftshader' | 'browser' | 'al2023' | 'fonts';
 
-/** True where the package's binaries can run: Linux on x64. */
+const resolver = createRequire(import.meta.url);
+
+/** True where the package's binaries can run, Linux on x64, and are there: a machine with a GPU can do without. */
 export function bundledChromiumRunsHere(): boolean {
-  return process.platform === 'linux' && process.arch === 'x64';
+  if (process.platform !== 'linux' || process.arch !== 'x64') return false;
+  try {
+    return resolver.resolve(PACKAGE) !== '';
+  } catch {
+    return false;
+  }
 }
 
 async function unpack(part: Part): Promise<string> {
-  const packageFolder = dirname(dirname(createRequire(import.meta.url).resolve(PACKAGE)));
+  const packageFolder = dirname(dirname(resolver.resolve(PACKAGE)));
   const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as { version: string };
   const target = join(cacheFolder(), `chromium-${version}`, part);
   if (existsSync(target)) return target;

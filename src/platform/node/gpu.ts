@@ -85,12 +85,28 @@ function loadLibrary(file: string): boolean {
  */
 const SOFTWARE_FLAGS = ['enable-dawn-features=disable_workgroup_init'];
 
-async function useSwiftShader(): Promise<void> {
+/** Names of the Vulkan loader's variables that say which drivers it takes: now, and until 2022. */
+const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
+
+/** Runs a body that looks for adapters with the bundled SwiftShader as the only driver. */
+async function onSwiftShader<T>(body: () => Promise<T>): Promise<T> {
   const { icdFile, loader } = await unpackSwiftShader();
-  process.env.VK_DRIVER_FILES = icdFile;
-  process.env.VK_ICD_FILENAMES = icdFile;
+  const before = DRIVER_VARIABLES.map((name) => process.env[name]);
+  for (const name of DRIVER_VARIABLES) process.env[name] = icdFile;
   loadLibrary(loader);
+  try {
+    return await body();
+  } finally {
+    // What this process starts looks for itself, with the drivers that the user named.
+    DRIVER_VARIABLES.forEach((name, at) => {
+      if (before[at] === undefined) delete process.env[name];
+      else process.env[name] = before[at];
+    });
+  }
 }
+
+/** False when none was found. Asked once: the bundled loader has the same name as an installed one and would be taken for it. */
+let mayHaveGpu: boolean | null = null;
 
 /**
  * The best adapter of this machine.
@@ -99,14 +115,14 @@ async function useSwiftShader(): Promise<void> {
 export async function findNodeGpu(options: NodeGpuOptions = {}): Promise<NodeGpu> {
   const flags = [...DEFAULT_FLAGS, ...(options.subgroupMatrix ? [UNSAFE_FLAG] : []), ...(options.dawnFlags ?? [])];
   // Without a Vulkan loader Dawn on Linux finds nothing and prints a warning: do not even ask.
-  const canHaveGpu = process.platform !== 'linux' || loadLibrary('libvulkan.so.1');
-  if (options.adapter !== 'software' && canHaveGpu) {
+  mayHaveGpu ??= process.platform !== 'linux' || loadLibrary('libvulkan.so.1');
+  if (options.adapter !== 'software' && mayHaveGpu) {
     const found = await requestAdapter(flags);
     if (found) return { ...found, software: isSoftwareAdapter(found.adapter) };
+    mayHaveGpu = false;
   }
   if (bundledChromiumRunsHere()) {
-    await useSwiftShader();
-    const found = await requestAdapter([...SOFTWARE_FLAGS, ...flags]);
+    const found = await onSwiftShader(() => requestAdapter([...SOFTWARE_FLAGS, ...flags]));
     if (found) return { ...found, software: true };
   }
   throw new DeviceError(
