@@ -57,6 +57,8 @@ def measure_row(row, presets, implementation, device, timer, options):
             work.call = None
             figures = rows[-1]["summary"]
             print(f"{row['op']} {row['shape']}, {row['pass']} [{work.variant}]: " + (f"{(figures['gpu'] or figures['wall'])['median'] * 1e3:.4g} ms" if figures else rows[-1]["note"]), flush=True)
+    except BrokenPipeError:
+        raise
     except Exception as error:  # What breaks one row (memory, an op that is not there) takes no other with it.
         return rows, f"{type(error).__name__}: {error}".split("\n")[0]
     return rows, None if rows else "has no counterpart here"
@@ -159,6 +161,10 @@ def main():
     except KeyboardInterrupt:
         interrupted = True
         print("interrupted: what was measured is kept", flush=True)
+    except BrokenPipeError:
+        # Whoever started this was killed: nobody reads on, and the device is somebody else's.
+        write()
+        sys.exit(1)
     write()
     wrong = sum(row["status"] == "wrong" for row in done)
     print(f"{len(done)} rows on {environment['adapter']['description']}, {wrong} wrong, {len(skipped)} without a counterpart; {time.perf_counter() - start:.0f} s")

@@ -168,9 +168,13 @@ function transportSeries(context: SuiteContext, name: string, variable: 'n' | 'i
   }));
 }
 
+/** Few and quick, so they come before the other rivals. */
+function transportRivals(context: SuiteContext): Group[] {
+  return feasible(context, RIVAL_BATCHES.map((batch) => ({ batch, n: 12, iterations: 50 }))).flatMap(sinkhornRivals);
+}
+
 function transportGroups(context: SuiteContext): Group[] {
   return [
-    ...feasible(context, RIVAL_BATCHES.map((batch) => ({ batch, n: 12, iterations: 50 }))).flatMap(sinkhornRivals),
     ...feasible(context, [{ batch: 4, n: 256, iterations: 50 }, { batch: 1, n: 1024, iterations: 20 }]).flatMap((sizes) => bothPasses(sinkhornCase(sizes, 'large problems'))),
     ...transportSeries(context, 'Sinkhorn over n (64 problems, 20 iterations)', 'n', [4, 8, 16, 32, 64, 128].map((n) => ({ batch: 64, n, iterations: 20 }))),
     ...transportSeries(context, 'Sinkhorn over iterations (64 problems of 12 x 12)', 'iterations', [10, 20, 50, 100, 200].map((iterations) => ({ batch: 64, n: 12, iterations }))),
@@ -191,6 +195,7 @@ export function kernelSuite(context: SuiteContext): Group[] {
   const presets = [PRESETS.tiny, PRESETS['swin-t']];
   return [
     ...ladders(context, presets.flatMap((preset) => ladderPlaces(context, preset))),
+    ...transportRivals(context),
     ...presets.flatMap((preset) => rivalGroups(context, preset)),
     ...transportGroups(context),
     ...presets.flatMap((preset) => modelGroups(context, preset)),
