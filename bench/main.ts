@@ -7,6 +7,8 @@ import { CommandFailure, EXIT, exitCodeOf, messageFor } from '../src/cli/failure
 import { oneOf, wholeNumber, adapterOption, verboseOption } from '../src/cli/options.js';
 import { compareResults, comparedLines, isRegression } from './compare.js';
 import { parseResult, type BenchResult } from './harness/schema.js';
+import { MULTIPROCESSORS, type Architecture } from './registers/occupancy.js';
+import type { RegisterOptions } from './registers/run.js';
 import type { BenchCommandOptions } from './node/run.js';
 import type { AllOptions } from './node/all/run.js';
 import type { VersusOptions } from './node/versus.js';
@@ -27,7 +29,8 @@ Examples:
   npm run bench -- --chrome --json chrome.json
   npm run bench -- compare old.json new.json
   npm run bench -- versus ../zygo-before --filter matmul    another checkout, processes in turns
-  npm run bench -- all --minutes 30                         everything, for whoever has a GPU`;
+  npm run bench -- all --minutes 30                         everything, for whoever has a GPU
+  npm run bench -- registers --filter matmul                registers and occupancy by NVIDIA's compiler, without a GPU`;
 
 /** Reads a number such as 0.5. */
 function numberAbove(option: string, least: number): (text: string) => number {
@@ -145,6 +148,14 @@ function makeCommand(): Command {
     .addOption(adapterOption())
     .addOption(verboseOption())
     .action(async (options: AllOptions) => (await import('./node/all/run.js')).runAll(options));
+  program
+    .command('registers')
+    .description("What NVIDIA's compiler makes of the kernels that a GPU would run: registers, spills and occupancy. Needs nvcc, but no GPU.")
+    .option('--arch <name>', Object.keys(MULTIPROCESSORS).join(', '), oneOf('--arch', Object.keys(MULTIPROCESSORS) as Architecture[]), 'sm_90' as const)
+    .option('--nvcc <path>', 'the compiler of the CUDA toolkit', 'nvcc')
+    .option('--filter <text>', 'only kernels whose file or preset holds this text, or one of several with | between them')
+    .addOption(verboseOption())
+    .action(async (options: RegisterOptions) => (await import('./registers/run.js')).runRegisters(options));
   return quiet(program);
 }
 
