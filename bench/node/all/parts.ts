@@ -148,7 +148,7 @@ export function partsOf({ software, work, adapter, torch, tuned, matrices }: Par
       command: () => withMatrices(suite('products-matrix', 'kernels', software ? GROUPS.softwareHalfProducts : GROUPS.halfProducts, '--subgroup-matrix')),
     },
     ...gpuOnly(
-      { name: 'rivals', title: 'fused attention, blocks and transport beside separate kernels', share: 0.1, command: () => suite('rivals', 'kernels', GROUPS.rivals) },
+      { name: 'rivals', title: 'fused attention, blocks and transport beside separate kernels', share: 0.12, command: () => suite('rivals', 'kernels', GROUPS.rivals) },
       { name: 'bandwidth', title: 'kernels that the memory bounds', share: 0.05, command: () => suite('bandwidth', 'kernels', GROUPS.bandwidth) },
       { name: 'pytorch-rivals', title: 'PyTorch eager: what was measured since', share: 0.08, command: pytorch },
     ),
