@@ -25,8 +25,8 @@
 // Registers: A is 4 x 4 blocks of 4 x 4, and a vector over rows or columns the four columns of a mat4x4. Both are only
 // ever indexed by what a compiler knows (I and J are literals in the end wherever they index), because a thread's registers
 // have no address; blocks past N or M are never touched. There is no branch in the loop over iterations: a software adapter
-// takes both sides. What comes before and after it is in loops over blocks, which select their place: written out it
-// takes a software adapter seconds to compile.
+// takes both sides. Costs are read once, and their logits kept. What is stored at the end is in a loop over blocks, which
+// selects its place: written out, as the rest is, it would take a software adapter a third longer to compile.
 //
 // Dispatch: one thread per problem, PROBLEMS per workgroup; workgroups spill from x into y.
 
@@ -74,9 +74,9 @@ struct Params {
 
 // Block 4 I + J holds the rows 4 I .. and the columns 4 J .. of A. A column of it lies in a vector.
 var<private> blocks: array<mat4x4<f32>, 16>;
-// hi and lo of K of the rows 4 I .., in the columns that are being loaded.
-var<private> highs: array<mat4x4<f32>, 4>;
-var<private> lows: array<mat4x4<f32>, 4>;
+// hi and lo of K of each block, until A takes their place.
+var<private> highs: array<mat4x4<f32>, 16>;
+var<private> lows: array<mat4x4<f32>, 16>;
 var<private> row_mass: Vector;
 var<private> column_mass: Vector;
 // r and c.
@@ -142,7 +142,7 @@ fn exponential(hi: vec4<f32>, lo: vec4<f32>) -> vec4<f32> {
   return exp(rest) * bitcast<vec4f>(power);
 }
 
-// K of a block, into highs[I] and lows[I]: hi and lo.
+// K of a block, hi and lo; r is the largest hi of a row.
 fn load_block(I: u32, J: u32) {
   let i = 4u * I;
   let j = 4u * J;
@@ -150,8 +150,9 @@ fn load_block(I: u32, J: u32) {
   let k1 = logits(four_costs(i, j + 1u), i, j + 1u);
   let k2 = logits(four_costs(i, j + 2u), i, j + 2u);
   let k3 = logits(four_costs(i, j + 3u), i, j + 3u);
-  highs[I] = mat4x4<f32>(k0.hi, k1.hi, k2.hi, k3.hi);
-  lows[I] = mat4x4<f32>(k0.lo, k1.lo, k2.lo, k3.lo);
+  highs[4u * I + J] = mat4x4<f32>(k0.hi, k1.hi, k2.hi, k3.hi);
+  lows[4u * I + J] = mat4x4<f32>(k0.lo, k1.lo, k2.lo, k3.lo);
+  row_offset[I] = max(row_offset[I], max(max(k0.hi, k1.hi), max(k2.hi, k3.hi)));
 }
 
 // The same of all rows.
@@ -166,23 +167,12 @@ fn largest(x: mat4x4<f32>) -> vec4<f32> {
   return max(max(x[0], x[1]), max(x[2], x[3]));
 }
 
-// A vector with `part` at a place that the compiler does not know; and what is there.
-fn placed(x: Vector, at: u32, part: vec4<f32>) -> Vector {
-  return Vector(select(x[0], part, at == 0u), select(x[1], part, at == 1u), select(x[2], part, at == 2u), select(x[3], part, at == 3u));
-}
-
+// What stands in a vector at a place that the compiler does not know.
 fn picked(x: Vector, at: u32) -> vec4<f32> {
   return select(select(x[0], x[1], at == 1u), select(x[2], x[3], at == 3u), at > 1u);
 }
 
-// The same for blocks of A in the rows 4 I ..
-fn place_in_row(I: u32, J: u32, x: mat4x4<f32>) {
-  if (J == 0u) { blocks[4u * I] = x; }
-  if (COLUMN_BLOCKS > 1u) { if (J == 1u) { blocks[4u * I + 1u] = x; } }
-  if (COLUMN_BLOCKS > 2u) { if (J == 2u) { blocks[4u * I + 2u] = x; } }
-  if (COLUMN_BLOCKS > 3u) { if (J == 3u) { blocks[4u * I + 3u] = x; } }
-}
-
+// The same for blocks of A, in the rows 4 I ..
 fn pick_in_row(I: u32, J: u32) -> mat4x4<f32> {
   var x = blocks[4u * I];
   if (COLUMN_BLOCKS > 1u) { if (J == 1u) { x = blocks[4u * I + 1u]; } }
@@ -210,39 +200,38 @@ fn load_rows(I: u32) {
 }
 
 // The largest hi - r of each column of a block.
-fn column_highest(I: u32) -> vec4<f32> {
+fn column_highest(I: u32, J: u32) -> vec4<f32> {
   let r = row_offset[I];
-  return largest(transpose(highs[I] - mat4x4<f32>(r, r, r, r)));
+  return largest(transpose(highs[4u * I + J] - mat4x4<f32>(r, r, r, r)));
 }
 
 // A of a block, with the offsets of its columns.
 fn fill_block(I: u32, J: u32, offset: vec4<f32>) {
   let r = row_offset[I];
-  let hi = highs[I];
-  let lo = lows[I];
-  place_in_row(I, J, mat4x4<f32>(
+  let hi = highs[4u * I + J];
+  let lo = lows[4u * I + J];
+  blocks[4u * I + J] = mat4x4<f32>(
     exponential((hi[0] - r) - vec4<f32>(offset.x), lo[0]),
     exponential((hi[1] - r) - vec4<f32>(offset.y), lo[1]),
     exponential((hi[2] - r) - vec4<f32>(offset.z), lo[2]),
     exponential((hi[3] - r) - vec4<f32>(offset.w), lo[3]),
-  ));
+  );
 }
 
 // Masses, offset, floor and entries of the columns 4 J ..; gives beta at first.
 fn load_columns(J: u32) -> vec4<f32> {
-  load_blocks(J);
-  var highest = column_highest(0u);
-  if (ROW_BLOCKS > 1u) { highest = max(highest, column_highest(1u)); }
-  if (ROW_BLOCKS > 2u) { highest = max(highest, column_highest(2u)); }
-  if (ROW_BLOCKS > 3u) { highest = max(highest, column_highest(3u)); }
+  var highest = column_highest(0u, J);
+  if (ROW_BLOCKS > 1u) { highest = max(highest, column_highest(1u, J)); }
+  if (ROW_BLOCKS > 2u) { highest = max(highest, column_highest(2u, J)); }
+  if (ROW_BLOCKS > 3u) { highest = max(highest, column_highest(3u, J)); }
   let empty = highest < vec4<f32>(0.5 * DEAD);
   let offset = select(highest, vec4<f32>(), empty);
   let least = select(vec4<f32>(1e-36), vec4<f32>(1.0), empty);
-  column_offset = placed(column_offset, J, offset);
-  column_floor = placed(column_floor, J, least);
+  column_offset[J] = offset;
+  column_floor[J] = least;
   let columns = four(4u * J);
   let at = min(columns, vec4<u32>(M - 1u)) + problem * M;
-  column_mass = placed(column_mass, J, select(vec4<f32>(), max(vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]), vec4<f32>()), columns < vec4<u32>(M)));
+  column_mass[J] = select(vec4<f32>(), max(vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]), vec4<f32>()), columns < vec4<u32>(M));
   fill_block(0u, J, offset);
   if (ROW_BLOCKS > 1u) { fill_block(1u, J, offset); }
   if (ROW_BLOCKS > 2u) { fill_block(2u, J, offset); }
@@ -364,21 +353,19 @@ fn main(
 
   let lowest = vec4<f32>(DEAD);
   row_offset = Vector(lowest, lowest, lowest, lowest);
-  for (var J = 0u; J < COLUMN_BLOCKS; J++) {
-    load_blocks(J);
-    row_offset[0] = max(row_offset[0], largest(highs[0]));
-    if (ROW_BLOCKS > 1u) { row_offset[1] = max(row_offset[1], largest(highs[1])); }
-    if (ROW_BLOCKS > 2u) { row_offset[2] = max(row_offset[2], largest(highs[2])); }
-    if (ROW_BLOCKS > 3u) { row_offset[3] = max(row_offset[3], largest(highs[3])); }
-  }
+  load_blocks(0u);
+  if (COLUMN_BLOCKS > 1u) { load_blocks(1u); }
+  if (COLUMN_BLOCKS > 2u) { load_blocks(2u); }
+  if (COLUMN_BLOCKS > 3u) { load_blocks(3u); }
   load_rows(0u);
   if (ROW_BLOCKS > 1u) { load_rows(1u); }
   if (ROW_BLOCKS > 2u) { load_rows(2u); }
   if (ROW_BLOCKS > 3u) { load_rows(3u); }
   var beta = Vector();
-  for (var J = 0u; J < COLUMN_BLOCKS; J++) {
-    beta = placed(beta, J, load_columns(J));
-  }
+  beta[0] = load_columns(0u);
+  if (COLUMN_BLOCKS > 1u) { beta[1] = load_columns(1u); }
+  if (COLUMN_BLOCKS > 2u) { beta[2] = load_columns(2u); }
+  if (COLUMN_BLOCKS > 3u) { beta[3] = load_columns(3u); }
 
   var alpha = Vector();
   var miss = 0.0;

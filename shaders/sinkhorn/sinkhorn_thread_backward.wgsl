@@ -128,18 +128,28 @@ fn kept_columns(J: u32, t: u32) -> vec4<f32> {
   return kept(1u + t * M, 4u * J, M);
 }
 
-// beta of iteration t.
-fn column_scalings(t: u32) -> Vector {
+// The same of all columns.
+fn kept_sums(t: u32) -> Vector {
   var y = Vector();
-  y[0] = column_scaling(0u, t);
-  if (COLUMN_BLOCKS > 1u) { y[1] = column_scaling(1u, t); }
-  if (COLUMN_BLOCKS > 2u) { y[2] = column_scaling(2u, t); }
-  if (COLUMN_BLOCKS > 3u) { y[3] = column_scaling(3u, t); }
+  y[0] = kept_columns(0u, t);
+  if (COLUMN_BLOCKS > 1u) { y[1] = kept_columns(1u, t); }
+  if (COLUMN_BLOCKS > 2u) { y[2] = kept_columns(2u, t); }
+  if (COLUMN_BLOCKS > 3u) { y[3] = kept_columns(3u, t); }
   return y;
 }
 
-fn column_scaling(J: u32, t: u32) -> vec4<f32> {
-  let sums = kept_columns(J, t);
+// beta of iteration t, from what is kept of it. (Kept numbers are read once, an iteration ahead: a software adapter reads
+// each of a subgroup's numbers by itself, which took a third of its time.)
+fn column_scalings(sums: Vector, t: u32) -> Vector {
+  var y = Vector();
+  y[0] = column_scaling(0u, sums[0], t);
+  if (COLUMN_BLOCKS > 1u) { y[1] = column_scaling(1u, sums[1], t); }
+  if (COLUMN_BLOCKS > 2u) { y[2] = column_scaling(2u, sums[2], t); }
+  if (COLUMN_BLOCKS > 3u) { y[3] = column_scaling(3u, sums[3], t); }
+  return y;
+}
+
+fn column_scaling(J: u32, sums: vec4<f32>, t: u32) -> vec4<f32> {
   return select(scaling(column_mass[J], sums, column_offset[J]), sums, t == 0u);
 }
 
@@ -208,10 +218,10 @@ fn change_rows(I: u32, alpha: vec4<f32>, g: Vector, f: vec4<f32>, beta: Vector) 
 }
 
 // lambda q of the columns 4 J .. goes to their masses; gives g.
-fn column_flow(J: u32, t: u32, q: vec4<f32>) -> vec4<f32> {
+fn column_flow(J: u32, sums: vec4<f32>, q: vec4<f32>) -> vec4<f32> {
   let flow = q * params.lambda;
   column_slope[J] += flow;
-  return -flow / kept_columns(J, t);
+  return -flow / sums;
 }
 
 // A step of the rows 4 I .. back: p from what the plan handed to it and from g, then f; both steps' changes of K. Gives f.
@@ -280,8 +290,9 @@ fn main(
   let mass = total(column_mass * vec4<f32>(1.0));
 
   // Only the last iteration's u is used by the plan: p is 0 in all others.
-  let last = column_scalings(done);
-  let before = column_scalings(done - 1u);
+  var sums = kept_sums(done);
+  let last = column_scalings(sums, done);
+  let before = column_scalings(kept_sums(done - 1u), done - 1u);
   var p = Vector();
   p[0] = start_rows(0u, scaling(row_mass[0], filled(row_sums(0u, before)), row_offset[0]), last);
   if (ROW_BLOCKS > 1u) { p[1] = start_rows(1u, scaling(row_mass[1], filled(row_sums(1u, before)), row_offset[1]), last); }
@@ -290,18 +301,20 @@ fn main(
 
   var q = column_flows;
   for (var t = done; t > 0u; t--) {
-    let beta = column_scalings(t - 1u);
+    let earlier = kept_sums(t - 1u);
+    let beta = column_scalings(earlier, t - 1u);
     var g = Vector();
-    g[0] = column_flow(0u, t, q[0]);
-    if (COLUMN_BLOCKS > 1u) { g[1] = column_flow(1u, t, q[1]); }
-    if (COLUMN_BLOCKS > 2u) { g[2] = column_flow(2u, t, q[2]); }
-    if (COLUMN_BLOCKS > 3u) { g[3] = column_flow(3u, t, q[3]); }
+    g[0] = column_flow(0u, sums[0], q[0]);
+    if (COLUMN_BLOCKS > 1u) { g[1] = column_flow(1u, sums[1], q[1]); }
+    if (COLUMN_BLOCKS > 2u) { g[2] = column_flow(2u, sums[2], q[2]); }
+    if (COLUMN_BLOCKS > 3u) { g[3] = column_flow(3u, sums[3], q[3]); }
     var f = Vector();
     f[0] = walk_rows(0u, p[0], g, beta);
     if (ROW_BLOCKS > 1u) { f[1] = walk_rows(1u, p[1], g, beta); }
     if (ROW_BLOCKS > 2u) { f[2] = walk_rows(2u, p[2], g, beta); }
     if (ROW_BLOCKS > 3u) { f[3] = walk_rows(3u, p[3], g, beta); }
     p = Vector();
+    sums = earlier;
     q[0] = beta[0] * column_sums(0u, f);
     if (COLUMN_BLOCKS > 1u) { q[1] = beta[1] * column_sums(1u, f); }
     if (COLUMN_BLOCKS > 2u) { q[2] = beta[2] * column_sums(2u, f); }
