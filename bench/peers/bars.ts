@@ -80,10 +80,19 @@ export function raceVerdicts(result: Pick<BenchResult, 'rows' | 'comparisons' | 
   });
 }
 
+/** Why a contestant has no ratio; its own card says more. "timed" stands beside a Zygo without a time. */
+const WITHOUT_RATIO: Readonly<Record<Row['status'], string>> = {
+  timed: 'timed',
+  wrong: 'wrong',
+  short: 'too short to be timed',
+  few: 'too slow or too noisy to be timed',
+  failed: 'failed',
+};
+
 /** Every contestant but Zygo with its time over Zygo's, the one that was judged first: "jax-js 3.1x (judged); tfjs 9x; other: wrong". */
 export function othersText({ others, best }: RaceVerdict): string {
   return others
-    .map(({ row, comparison }) => `${row.implementation}${comparison ? ` ${threeDigits(comparison.ratio)}x` : `: ${row.status}`}${row === best ? ' (judged)' : ''}`)
+    .map(({ row, comparison }) => `${row.implementation}${comparison ? ` ${threeDigits(comparison.ratio)}x` : `: ${WITHOUT_RATIO[row.status]}`}${row === best ? ' (judged)' : ''}`)
     .join('; ');
 }
 
